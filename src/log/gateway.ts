@@ -1,0 +1,342 @@
+/**
+ * The loop: operations in, order, machine, log, answers out.
+ *
+ * A gateway gives each operation its place, applies it at once, and packs it into the open record. The record goes to the
+ * engine as soon as nothing is being made durable (so a lone operation waits for nobody, and a crowd shares one sync).
+ *
+ * What the machine answers is known long before it is durable. Notes to those who run process bodies leave at once: they may
+ * run ahead, because they hold back their effects themselves. Replies to clients, and answers to questions, leave only when
+ * everything up to their position is durable (rule 3).
+ *
+ * Boundary: engine and clock are parameters; connections are `Listener`s; no operation's meaning is known here.
+ *   G1  What is applied is in the open record or in one handed to the engine, in that order.
+ *   G2  A reply or answer of position P leaves when P is durable, and not before; in the order of positions.
+ *   G3  After the engine has failed nothing leaves any more: every listener is closed with the error.
+ *   G4  At most RUN_AHEAD is undurable: beyond it notes wait, and those who can be asked to send less are.
+ */
+import type { Clock, Timer } from '../clock.ts'
+import { PerdureError } from '../errors.ts'
+import type { Log } from './log.ts'
+import type { Outcome } from './machine.ts'
+import { encodeOperation } from './operation.ts'
+import { type RecordHeader, RecordWriter, readRecord } from './record.ts'
+import type { Replica } from './replica.ts'
+
+/** A record is sealed at 256 kB, so that one is never the greater part of a second to write, send or read. */
+const SEAL_BYTES = 256 * 1024
+
+/** 8 MB or 64k operations: some 50 ms of a disk's work, and what a crash may throw away. */
+export const RUN_AHEAD_BYTES: number = 8 * 1024 * 1024
+export const RUN_AHEAD_OPERATIONS = 65_536
+
+/** Replay yields to the event loop this often. */
+const REPLAY_SLICE_RECORDS = 64
+
+/** The other end of a session. */
+export interface Listener {
+  reply(number: number, outcome: Outcome, position: number): void
+  note(body: readonly unknown[], position: number): void
+  durableTo(position: number): void
+  /** The session is over; nothing follows. */
+  closed(error: PerdureError): void
+}
+
+interface SealedRecord {
+  readonly index: number
+  readonly lastPosition: number
+  readonly bytes: number
+}
+
+interface Release {
+  readonly position: number
+  readonly leave: () => void
+}
+
+interface HeldNote {
+  readonly session: number
+  readonly body: readonly unknown[]
+  readonly position: number
+}
+
+export class Gateway {
+  readonly log: Log
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly #record = new RecordWriter()
+  readonly #listeners = new Map<number, Listener>()
+  readonly #wallBaseMs: number
+  readonly #serviceBaseMs: number
+  readonly #monotonicBaseMs: number
+  #recordOpen = false
+  #recordNumber = 0
+  #sealScheduled = false
+  #sealed: SealedRecord[] = []
+  #undurableBytes = 0
+  #releases: Release[] = []
+  /** Those in `#releases` who must hear of a failure. */
+  readonly #waiting = new Set<(error: Error) => void>()
+  #held: HeldNote[] = []
+  #durablePosition: number
+  #ownNumber = 0
+  #tick: { atMs: number; timer: Timer } | undefined
+  #failure: PerdureError | undefined
+  #onPressure: (() => void)[] = []
+
+  /** Replays the log into the replica and starts to take operations. `progress` hears of positions on the way. */
+  static async open(log: Log, replica: Replica, clock: Clock, progress?: (position: number) => void): Promise<Gateway> {
+    await replay(log, replica, clock, progress)
+    const gateway = new Gateway(log, replica, clock)
+    gateway.submitOwn('site.opened', [log.generation])
+    await gateway.durable()
+    return gateway
+  }
+
+  private constructor(log: Log, replica: Replica, clock: Clock) {
+    this.log = log
+    this.replica = replica
+    this.clock = clock
+    this.#monotonicBaseMs = clock.monotonicMs()
+    this.#wallBaseMs = Math.max(replica.wallMs, clock.wallMs())
+    this.#serviceBaseMs = replica.serviceMs
+    this.#durablePosition = replica.position
+    replica.sink = {
+      reply: (session, number, outcome, position) => this.#reply(session, number, outcome, position),
+      note: (session, body, position) => this.#note(session, body, position),
+    }
+    log.watch({ advanced: (index) => this.#advanced(index), failed: (error) => this.#failed(error) })
+  }
+
+  /** Position up to which everything is durable. */
+  get durablePosition(): number {
+    return this.#durablePosition
+  }
+
+  /** True while more is undurable than may be. */
+  get pressed(): boolean {
+    return this.#undurableBytes > RUN_AHEAD_BYTES || this.replica.position - this.#durablePosition > RUN_AHEAD_OPERATIONS
+  }
+
+  /** Calls back once, when pressure is gone. */
+  whenRelieved(resume: () => void): void {
+    if (this.pressed) this.#onPressure.push(resume)
+    else resume()
+  }
+
+  /** Opens a session for a listener and returns its id. */
+  enter(label: string, listener: Listener): number {
+    const session = this.submitOwn('site.enter', [label])
+    this.#listeners.set(session, listener)
+    return session
+  }
+
+  /** Ends a session: whatever waits on its behalf is dropped. */
+  leave(session: number): void {
+    if (!this.#listeners.delete(session) || this.#failure !== undefined) return
+    this.submitOwn('site.leave', [session])
+  }
+
+  /** Orders and applies one encoded operation; its position. Throws when the site has failed or the bytes are malformed. */
+  submit(operation: Uint8Array): number {
+    if (this.#failure !== undefined) throw this.#failure
+    if (!this.#recordOpen) this.#openRecord()
+    try {
+      this.replica.apply(operation, 0, operation.length)
+    } catch (error) {
+      if (!PerdureError.is(error, 'PERDURE_E_PROTOCOL')) this.#failed(error as Error)
+      throw error
+    }
+    this.#record.add(operation)
+    this.#undurableBytes += operation.length
+    if (this.#record.length >= SEAL_BYTES) this.#seal()
+    else this.#scheduleSeal()
+    return this.replica.position
+  }
+
+  /** An operation of the gateway itself. */
+  submitOwn(name: string, args: readonly unknown[]): number {
+    this.#ownNumber += 1
+    const code = this.replica.code(name)
+    return this.submit(encodeOperation({ caller: { kind: 'gateway' }, number: this.#ownNumber, code }, args))
+  }
+
+  /** Resolves when everything up to `position` (default: all so far) is durable. */
+  durable(position: number = this.replica.position): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) reject(this.#failure)
+      else if (position <= this.#durablePosition) resolve()
+      else this.#release(position, resolve, reject)
+    })
+  }
+
+  /** Answers a question about the state, computed now and given away once durable. */
+  async query(machine: string, question: string, args: readonly unknown[]): Promise<unknown> {
+    const answer = this.replica.query(machine, question, args)
+    await this.durable()
+    return answer
+  }
+
+  /** Makes everything durable, ends all sessions and closes the engine. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#failure === undefined) {
+      if (this.#recordOpen) this.#seal()
+      await this.durable().catch(() => undefined)
+      this.#end(new PerdureError('PERDURE_E_CLOSED', 'The site is closed. Open it again to go on.'))
+    }
+    await this.log.close()
+  }
+
+  #openRecord(): void {
+    this.#recordOpen = true
+    this.#recordNumber += 1
+    const passedMs = this.clock.monotonicMs() - this.#monotonicBaseMs
+    const wallMs = Math.floor(this.#wallBaseMs + passedMs)
+    const serviceMs = Math.floor(this.#serviceBaseMs + passedMs)
+    const header: RecordHeader = {
+      generation: this.log.generation,
+      number: this.#recordNumber,
+      wallMs,
+      serviceMs,
+      firstPosition: this.replica.position + 1,
+    }
+    this.#record.begin(header)
+    this.replica.advance(wallMs, serviceMs)
+  }
+
+  #scheduleSeal(): void {
+    if (this.#sealScheduled || this.#sealed.length > 0) return
+    this.#sealScheduled = true
+    this.clock.hop(() => {
+      this.#sealScheduled = false
+      if (this.#recordOpen && this.#failure === undefined && this.#sealed.length === 0) this.#seal()
+    })
+  }
+
+  #seal(): void {
+    const bytes = this.#record.seal()
+    this.#recordOpen = false
+    try {
+      const index = this.log.append(bytes)
+      this.#sealed.push({ index, lastPosition: this.replica.position, bytes: bytes.length })
+    } catch (error) {
+      this.#failed(error as Error)
+    }
+    this.#armTick()
+  }
+
+  /** A deadline with no other traffic still falls due: the timekeeper appends a tick. */
+  #armTick(): void {
+    const atMs = this.replica.nextDeadlineMs
+    if (this.#tick?.atMs === atMs) return
+    this.#tick?.timer.cancel()
+    this.#tick = undefined
+    if (atMs === undefined || this.#failure !== undefined) return
+    const nowMs = this.#wallBaseMs + this.clock.monotonicMs() - this.#monotonicBaseMs
+    const timer = this.clock.after(Math.max(0, Math.ceil(atMs - nowMs)), () => {
+      this.#tick = undefined
+      if (this.#failure === undefined) this.submitOwn('site.tick', [])
+    })
+    this.#tick = { atMs, timer }
+  }
+
+  #advanced(durableIndex: number): void {
+    if (this.#failure !== undefined) return
+    let count = 0
+    for (const record of this.#sealed) {
+      if (record.index > durableIndex) break
+      this.#durablePosition = record.lastPosition
+      this.#undurableBytes -= record.bytes
+      count += 1
+    }
+    if (count === 0) return
+    this.#sealed.splice(0, count)
+    if (this.#sealed.length === 0) this.#undurableBytes = this.#recordOpen ? this.#record.length : 0
+    if (this.#recordOpen && this.#sealed.length === 0) this.#scheduleSeal()
+    this.#releaseDurable()
+    for (const listener of this.#listeners.values()) listener.durableTo(this.#durablePosition)
+    this.#relieve()
+  }
+
+  #releaseDurable(): void {
+    const releases = this.#releases
+    let count = 0
+    while (count < releases.length && (releases[count] as Release).position <= this.#durablePosition) {
+      ;(releases[count] as Release).leave()
+      count += 1
+    }
+    if (count > 0) this.#releases = releases.slice(count)
+  }
+
+  #relieve(): void {
+    if (this.pressed) return
+    const held = this.#held
+    this.#held = []
+    for (const { session, body, position } of held) this.#listeners.get(session)?.note(body, position)
+    const resumes = this.#onPressure
+    this.#onPressure = []
+    for (const resume of resumes) resume()
+  }
+
+  #reply(session: number, number: number, outcome: Outcome, position: number): void {
+    this.#releases.push({ position, leave: () => this.#listeners.get(session)?.reply(number, outcome, position) })
+  }
+
+  #note(session: number, body: readonly unknown[], position: number): void {
+    if (this.#held.length > 0 || this.pressed) this.#held.push({ session, body, position })
+    else this.#listeners.get(session)?.note(body, position)
+  }
+
+  #release(position: number, resolve: () => void, reject: (error: Error) => void): void {
+    this.#waiting.add(reject)
+    this.#releases.push({
+      position,
+      leave: () => {
+        this.#waiting.delete(reject)
+        resolve()
+      },
+    })
+  }
+
+  #failed(cause: Error): void {
+    if (this.#failure !== undefined) return
+    const error = cause instanceof PerdureError ? cause : logFailed(cause)
+    this.#end(error)
+  }
+
+  #end(error: PerdureError): void {
+    this.#failure = error
+    this.#tick?.timer.cancel()
+    this.#tick = undefined
+    this.#releases = []
+    this.#held = []
+    for (const reject of this.#waiting) reject(error)
+    this.#waiting.clear()
+    const listeners = [...this.#listeners.values()]
+    this.#listeners.clear()
+    for (const listener of listeners) listener.closed(error)
+  }
+}
+
+/** Feeds every record of the log to the replica, in order. */
+async function replay(log: Log, replica: Replica, clock: Clock, progress?: (position: number) => void): Promise<void> {
+  let records = 0
+  for await (const { bytes } of log.read(1, { live: false })) {
+    readRecord(
+      bytes,
+      (from, to) => replica.apply(bytes, from, to),
+      ({ wallMs, serviceMs }) => replica.advance(wallMs, serviceMs),
+    )
+    records += 1
+    if (records % REPLAY_SLICE_RECORDS === 0) {
+      progress?.(replica.position)
+      await new Promise<void>((resolve) => clock.hop(resolve))
+    }
+  }
+}
+
+function logFailed(cause: Error): PerdureError {
+  return new PerdureError(
+    'PERDURE_E_LOG_FAILED',
+    `The site has failed: ${cause.message}. The outcome of what was under way is unknown. Open the site again to go on from what is stored.`,
+    { cause },
+  )
+}

@@ -1,0 +1,80 @@
+/**
+ * Deterministic state machines over the log, and the one that is composed of them.
+ *
+ * Every mechanism is a function `(state, operation) -> (state, replies, notes)`. It sees no clock, no randomness, no disk, no
+ * network and no user code: time is the time written in the record, and everything it wants done outside is a *note*, a hint
+ * that can be derived from the state again after a restart.
+ *
+ * Boundary: a machine may use its own state and its `Context`. Machines do not call each other except through ports that the
+ * composition hands out.
+ */
+
+/** Who issued an operation. A session is a client's connection, a run a process of `mechanisms/process`. */
+export type Caller =
+  | { readonly kind: 'gateway' }
+  | { readonly kind: 'session'; readonly id: number }
+  | { readonly kind: 'run'; readonly id: number }
+
+/** What an operation came to: a value, or an error as data. */
+export type Outcome = { readonly value: unknown } | { readonly error: Failure }
+
+/** An error as it travels: everything but the class and the stack. */
+export interface Failure {
+  readonly name: string
+  readonly message: string
+  readonly code?: string
+  readonly data?: unknown
+  readonly cause?: unknown
+}
+
+export interface Operation {
+  readonly caller: Caller
+  /** The caller's own number of this operation: 1, 2, 3, … */
+  readonly number: number
+  /** The name of the operation, unique over all machines, as in `space.out`. */
+  readonly name: string
+  /** Decoded arguments; they belong to the machine from here on. */
+  readonly args: readonly unknown[]
+}
+
+export interface Context {
+  readonly position: number
+  /** Log time as people see it, never going back. Serves sleeps, time-outs and leases. */
+  readonly wallMs: number
+  /** Log time that stands still while no gateway is up. Serves sessions. */
+  readonly serviceMs: number
+  /** Answers an operation, now or at any later position. Answering twice is a broken invariant. */
+  reply(caller: Caller, number: number, outcome: Outcome): void
+  /** Calls `expire(token)` of this machine once log time has reached `deadlineMs`; ties in the order of the calls. */
+  schedule(deadlineMs: number, token: number): void
+  /** Withdraws an outstanding operation wherever it waits; true if one was withdrawn. It is not answered by this. */
+  withdraw(caller: Caller, number: number): boolean
+  /** Applies a further operation at this position, under a number of the same caller; its machine answers it as any other. */
+  perform(operation: Operation): void
+  /** Tells every machine that this caller is gone for good. */
+  ended(caller: Caller): void
+  /** Tells every machine that a new generation has begun: nobody who was connected before can be heard of again. */
+  reopened(): void
+  /** Tells a session something, at once and without waiting for durability; data of the value domain. */
+  note(session: number, body: readonly unknown[]): void
+}
+
+export interface Machine {
+  /** First part of its operations' names. */
+  readonly name: string
+  /** The number of each operation in the log format: once released, never reused. */
+  readonly operations: Readonly<Record<string, number>>
+  apply(operation: Operation, context: Context): void
+  expire(token: number, context: Context): void
+  /** Drops whatever waits on behalf of this caller. */
+  ended(caller: Caller, context: Context): void
+  /** A new generation has begun. */
+  reopened?(context: Context): void
+  /** Drops the one waiting operation; false if none waits here. */
+  withdraw(caller: Caller, number: number): boolean
+  /** Answers a question about the state without changing it; data of the value domain. */
+  query(question: string, args: readonly unknown[]): unknown
+  /** The whole state as a value of the domain. `restore` of it gives a machine that behaves the same; deadlines are scheduled anew through `schedule`. */
+  snapshot(): unknown
+  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void
+}

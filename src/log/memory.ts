@@ -1,0 +1,93 @@
+/**
+ * The memory engine: an array. It is the reference that the others are compared with.
+ *
+ * Nothing survives the process, so a record is as durable as it will ever be at once; still, nobody hears of it before a later
+ * turn, so that callers meet the same order of events here as on a disk.
+ *
+ * Boundary: no storage, and no time but the turns of the clock.
+ */
+
+import type { Clock } from '../clock.ts'
+import { memoryBlobs } from './blobs.ts'
+import type { Blobs, Log, LogRecord, LogWatcher } from './log.ts'
+import { endOfReading, Tail, trimmed } from './tail.ts'
+
+export function memoryLog(clock: Clock): Log {
+  return new MemoryLog(clock)
+}
+
+class MemoryLog implements Log {
+  readonly id: string
+  readonly generation = 1
+  readonly blobs: Blobs
+  readonly #clock: Clock
+  readonly #tail = new Tail(0)
+  #records: Uint8Array[] = []
+  /** Index of the first record that is still held. */
+  #first = 1
+  #hopPending = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.id = clock.randomId()
+    this.blobs = memoryBlobs(() => this.#tail.over)
+  }
+
+  get lastIndex(): number {
+    return this.#tail.lastIndex
+  }
+
+  get durableIndex(): number {
+    return this.#tail.durableIndex
+  }
+
+  append(record: Uint8Array): number {
+    this.#tail.admit(record)
+    this.#records.push(record)
+    if (!this.#hopPending) {
+      this.#hopPending = true
+      this.#clock.hop(() => this.#settle())
+    }
+    return this.#tail.appended()
+  }
+
+  durable(index: number): Promise<void> {
+    return this.#tail.durable(index)
+  }
+
+  watch(watcher: LogWatcher): void {
+    this.#tail.watch(watcher)
+  }
+
+  async *read(from: number, options: { signal?: AbortSignal; live?: boolean } = {}): AsyncGenerator<LogRecord> {
+    const { signal, live = false } = options
+    if (this.#tail.over) throw this.#tail.over
+    const end = live ? Number.POSITIVE_INFINITY : this.#tail.lastIndex
+    for (let index = from; index <= end && !signal?.aborted; ) {
+      if (this.#tail.over) return endOfReading(this.#tail.over, live)
+      if (index < this.#first) throw trimmed(index, this.#first)
+      const bytes = this.#records[index - this.#first]
+      if (bytes) yield { index: index++, bytes }
+      else await this.#tail.grownBeyond(index - 1, signal)
+    }
+  }
+
+  async trim(before: number): Promise<void> {
+    if (this.#tail.over) throw this.#tail.over
+    const keepFrom = Math.min(before, this.#tail.durableIndex + 1)
+    if (keepFrom <= this.#first) return
+    this.#records = this.#records.slice(keepFrom - this.#first)
+    this.#first = keepFrom
+  }
+
+  async close(): Promise<void> {
+    this.#tail.seal()
+    if (!this.#tail.over) await this.#tail.durable(this.#tail.lastIndex)
+    this.#tail.close()
+  }
+
+  #settle(): void {
+    this.#hopPending = false
+    if (!this.#tail.over) this.#tail.advance(this.#tail.lastIndex)
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The composed machine: all machines of a site, fed with one operation after the other.
+ *
+ * It does for every operation, in this order: count its position, refuse an owner that has been replaced (rule 5), recognise an
+ * operation it has seen (rule 4), hand it to the machine that owns it, and route the answers.
+ *
+ * Boundary: deterministic and without I/O; fed by a gateway live and by the log at open, through the same method.
+ *   R1  Every operation takes one position, also one that is refused or was seen before; so does the opening of a record, at
+ *       which deadlines fall due.
+ *   R2  Nothing here throws for what an operation says; a throw is a broken invariant or malformed bytes, and stops the site.
+ *   R3  Log time never goes back.
+ */
+import { invariant, PerdureError } from '../errors.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Caller, Context, Machine, Operation, Outcome } from './machine.ts'
+import { decodeOperation, type IncomingOperation } from './operation.ts'
+import { type Admission, SessionMachine } from './sessions.ts'
+
+/** Where answers and notes go. During replay nobody listens. */
+export interface Sink {
+  reply(session: number, number: number, outcome: Outcome, position: number): void
+  note(session: number, body: readonly unknown[], position: number): void
+}
+
+/** The machine that keeps the operations of runs: its journals are their reply tables. */
+export interface RunTable extends Machine {
+  admit(operation: IncomingOperation, context: Context): Admission
+  settle(run: number, number: number, outcome: Outcome, context: Context): void
+}
+
+export const SILENT: Sink = { reply: () => undefined, note: () => undefined }
+
+export class Replica {
+  readonly sessions: SessionMachine = new SessionMachine()
+  readonly #machines: readonly Machine[]
+  readonly #runs: RunTable
+  readonly #owners = new Map<number, Machine>()
+  readonly #names = new Map<number, string>()
+  readonly #codes = new Map<string, number>()
+  readonly #deadlines = new Deadlines()
+  readonly #contexts = new Map<Machine, MachineContext>()
+  sink: Sink = SILENT
+  position = 0
+  wallMs = 0
+  serviceMs = 0
+
+  constructor(machines: readonly Machine[], runs: RunTable) {
+    this.#runs = runs
+    this.#machines = [this.sessions, ...machines]
+    for (const machine of this.#machines) {
+      this.#contexts.set(machine, new MachineContext(this, machine))
+      for (const [name, code] of Object.entries(machine.operations)) {
+        invariant(!this.#owners.has(code), `two operations have the code ${code}`)
+        this.#owners.set(code, machine)
+        this.#names.set(code, name)
+        this.#codes.set(name, code)
+      }
+    }
+  }
+
+  /** The code of an operation in the log format. */
+  code(name: string): number {
+    const code = this.#codes.get(name)
+    invariant(code !== undefined, `no machine has the operation ${name}`)
+    return code
+  }
+
+  /** The codes of all operations by name. */
+  get codes(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#codes)
+  }
+
+  /** Decodes without applying: for people who want to read the log. */
+  decode(bytes: Uint8Array, from: number, to: number): IncomingOperation {
+    return decodeOperation(bytes, from, to, this.#names)
+  }
+
+  /** Opens a record: moves log time forward and lets everything fall due that is. */
+  advance(wallMs: number, serviceMs: number): void {
+    invariant(wallMs >= this.wallMs && serviceMs >= this.serviceMs, 'log time went back')
+    this.position += 1
+    this.wallMs = wallMs
+    this.serviceMs = serviceMs
+    for (let due = this.#deadlines.takeDue(wallMs); due !== undefined; due = this.#deadlines.takeDue(wallMs)) {
+      due.machine.expire(due.token, this.#context(due.machine))
+    }
+  }
+
+  /** The log time at which something falls due next. */
+  get nextDeadlineMs(): number | undefined {
+    return this.#deadlines.nextMs
+  }
+
+  /** Applies the operation in `bytes[from, to)` and says what became of it. */
+  apply(bytes: Uint8Array, from: number, to: number): Admission {
+    const operation = decodeOperation(bytes, from, to, this.#names)
+    const machine = this.#owners.get(operation.code) as Machine
+    this.position += 1
+    const context = this.#context(machine)
+    const admission = this.#admit(operation, context)
+    if (admission === 'fresh') machine.apply(operation, context)
+    return admission
+  }
+
+  #admit(operation: IncomingOperation, context: Context): Admission {
+    switch (operation.caller.kind) {
+      case 'gateway':
+        return 'fresh'
+      case 'session':
+        return this.#admitOfSession(operation, operation.caller.id)
+      case 'run':
+        return this.#runs.admit(operation, context)
+    }
+  }
+
+  #admitOfSession(operation: IncomingOperation, session: number): Admission {
+    const admission = this.sessions.admit(operation)
+    const kept = admission === 'settled' ? this.sessions.reply(session, operation.number) : undefined
+    if (kept !== undefined) this.sink.reply(session, operation.number, kept, this.position)
+    return admission
+  }
+
+  settle(caller: Caller, number: number, outcome: Outcome): void {
+    switch (caller.kind) {
+      case 'gateway':
+        return
+      case 'session':
+        if (this.sessions.settle(caller.id, number, outcome)) this.sink.reply(caller.id, number, outcome, this.position)
+        return
+      case 'run':
+        this.#runs.settle(caller.id, number, outcome, this.#context(this.#runs))
+    }
+  }
+
+  schedule(deadlineMs: number, machine: Machine, token: number): void {
+    this.#deadlines.add(deadlineMs, machine, token)
+  }
+
+  withdraw(caller: Caller, number: number): boolean {
+    return this.#machines.some((machine) => machine.withdraw(caller, number))
+  }
+
+  perform(operation: Operation): void {
+    const machine = this.#owners.get(this.code(operation.name)) as Machine
+    machine.apply(operation, this.#context(machine))
+  }
+
+  ended(caller: Caller): void {
+    for (const machine of this.#machines) machine.ended(caller, this.#context(machine))
+  }
+
+  reopened(): void {
+    for (const machine of this.#machines) machine.reopened?.(this.#context(machine))
+  }
+
+  /** Answers a question about the state as of `position`. */
+  query(machineName: string, question: string, args: readonly unknown[]): unknown {
+    const machine = this.#machines.find(({ name }) => name === machineName)
+    const answer = machine?.query(question, args)
+    if (answer !== undefined) return answer
+    throw new PerdureError('PERDURE_E_PROTOCOL', `Nobody can answer the question ${machineName}.${question}.`)
+  }
+
+  snapshot(): unknown {
+    const machines = Object.fromEntries(this.#machines.map((machine) => [machine.name, machine.snapshot()]))
+    return { position: this.position, wallMs: this.wallMs, serviceMs: this.serviceMs, machines }
+  }
+
+  restore(snapshot: unknown): void {
+    const { position, wallMs, serviceMs, machines } = snapshot as ReplicaSnapshot
+    Object.assign(this, { position, wallMs, serviceMs })
+    for (const machine of this.#machines) {
+      machine.restore(machines[machine.name], (deadlineMs, token) => this.schedule(deadlineMs, machine, token))
+    }
+  }
+
+  #context(machine: Machine): MachineContext {
+    return this.#contexts.get(machine) as MachineContext
+  }
+}
+
+interface ReplicaSnapshot {
+  readonly position: number
+  readonly wallMs: number
+  readonly serviceMs: number
+  readonly machines: Readonly<Record<string, unknown>>
+}
+
+/** What one machine sees of the replica. */
+class MachineContext implements Context {
+  readonly #replica: Replica
+  readonly #machine: Machine
+
+  constructor(replica: Replica, machine: Machine) {
+    this.#replica = replica
+    this.#machine = machine
+  }
+
+  get position(): number {
+    return this.#replica.position
+  }
+
+  get wallMs(): number {
+    return this.#replica.wallMs
+  }
+
+  get serviceMs(): number {
+    return this.#replica.serviceMs
+  }
+
+  reply(caller: Caller, number: number, outcome: Outcome): void {
+    this.#replica.settle(caller, number, outcome)
+  }
+
+  schedule(deadlineMs: number, token: number): void {
+    this.#replica.schedule(deadlineMs, this.#machine, token)
+  }
+
+  withdraw(caller: Caller, number: number): boolean {
+    return this.#replica.withdraw(caller, number)
+  }
+
+  perform(operation: Operation): void {
+    this.#replica.perform(operation)
+  }
+
+  ended(caller: Caller): void {
+    this.#replica.ended(caller)
+  }
+
+  reopened(): void {
+    this.#replica.reopened()
+  }
+
+  note(session: number, body: readonly unknown[]): void {
+    this.#replica.sink.note(session, body, this.#replica.position)
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * A site: everything that shares one log, as a program holds it in its hand.
+ *
+ * The process that opens a folder owns it and has the gateway; others attach and have a connection to it. To the mechanisms both
+ * are a `SiteLink`.
+ *
+ * Boundary: no I/O; `node/open.ts` finds the engine for a URL and composes the machines.
+ */
+import type { Clock } from '../clock.ts'
+import { PerdureError } from '../errors.ts'
+import type { Client } from './client.ts'
+import { type Connection, type Ears, LocalConnection } from './connection.ts'
+import type { Gateway } from './gateway.ts'
+
+export interface Site extends AsyncDisposable {
+  /** What it was opened with. */
+  readonly url: string
+  /** Position up to which the log is known to be durable. */
+  readonly position: number
+  /** For `space(site, name)`: the way for operations. */
+  readonly issuer: Client
+  /** For the mechanisms of perdure; not for programs. */
+  readonly link: SiteLink
+  /** Resolves when everything this program has caused so far is durable. */
+  durable(): Promise<void>
+  /** Ends what this program has open here; waits for durability. Idempotent. */
+  close(): Promise<void>
+  backup(folder: string): Promise<void>
+}
+
+/** What mechanisms need of a site. */
+export interface SiteLink {
+  readonly logId: string
+  readonly clock: Clock
+  readonly main: Connection
+  /** True in the process that owns the log. */
+  readonly owner: boolean
+  /** Opens a further session. */
+  connect(label: string, ears: Ears): Promise<Connection>
+  /** Where worker processes reach the owner; opened when first asked for. */
+  socket(): Promise<string>
+  /** Calls `close` before the site closes; the function takes it back. */
+  beforeClose(close: () => Promise<void>): () => void
+  /** Hears what happens on the nodes hosted here. */
+  hear(event: HostEvent): void
+  /** Starts worker processes; absent where there are none, as in the simulator. */
+  readonly workers?: WorkerPort | undefined
+}
+
+/** What happens on hosted nodes, for people; not part of the log. */
+export type HostEvent =
+  | { readonly event: 'node'; readonly name: string; readonly pid: number }
+  | { readonly event: 'exit'; readonly name: string; readonly pid: number; readonly reason: string }
+  | { readonly event: 'log'; readonly name: string; readonly definition: string; readonly key: string; readonly text: string }
+
+/** Starts OS processes that execute bodies. */
+export interface WorkerPort {
+  start(spec: WorkerSpec, link: SiteLink): Promise<WorkerPool>
+}
+
+export interface WorkerSpec {
+  readonly name: string
+  /** The node that worker n is, from 1. */
+  nameOf(n: number): string
+  /** Modules to import, as URLs. */
+  readonly modules: readonly string[]
+  /** Names of the definitions to host; null for all that the modules export. */
+  readonly definitions: readonly string[] | null
+  readonly workers: number
+  readonly capacity: number
+}
+
+export interface WorkerPool {
+  close(): Promise<void>
+}
+
+interface SiteParts {
+  readonly url: string
+  readonly link: SiteLink
+  close(): Promise<void>
+}
+
+export function siteOf(parts: SiteParts): Site {
+  return new OpenSite(parts)
+}
+
+class OpenSite implements Site {
+  readonly url: string
+  readonly link: SiteLink
+  readonly #parts: SiteParts
+  #closing: Promise<void> | undefined
+
+  constructor(parts: SiteParts) {
+    this.url = parts.url
+    this.link = parts.link
+    this.#parts = parts
+  }
+
+  get position(): number {
+    return this.link.main.durablePosition
+  }
+
+  get issuer(): Client {
+    return this.link.main.client
+  }
+
+  durable(): Promise<void> {
+    return this.link.main.durable()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  backup(): Promise<void> {
+    return Promise.reject(
+      new PerdureError(
+        'PERDURE_E_NOT_YET',
+        'site.backup is part of the contract but not built yet. Close the site and copy its folder.',
+      ),
+    )
+  }
+}
+
+/** The closing hooks of a site: hosts and workers end before it does. */
+export class Hooks {
+  readonly #hooks = new Set<() => Promise<void>>()
+
+  add(close: () => Promise<void>): () => void {
+    this.#hooks.add(close)
+    return () => this.#hooks.delete(close)
+  }
+
+  async run(): Promise<void> {
+    const hooks = [...this.#hooks]
+    this.#hooks.clear()
+    await Promise.all(hooks.map((close) => close().catch(() => undefined)))
+  }
+}
+
+export interface OwnedSite {
+  readonly url: string
+  readonly gateway: Gateway
+  socket(): Promise<string>
+  hear(event: HostEvent): void
+  readonly workers?: WorkerPort | undefined
+  /** What must be closed after the gateway. */
+  closed?(): Promise<void>
+}
+
+/** The site of a process that owns its log. */
+export function ownedSite({ url, gateway, socket, hear, workers, closed }: OwnedSite): Site {
+  const hooks = new Hooks()
+  const main = new LocalConnection(gateway, 'owner')
+  const link: SiteLink = {
+    logId: gateway.log.id,
+    clock: gateway.clock,
+    main,
+    owner: true,
+    connect: async (label, ears) => new LocalConnection(gateway, label, ears),
+    socket,
+    hear,
+    beforeClose: (close) => hooks.add(close),
+    workers,
+  }
+  return siteOf({
+    url,
+    link,
+    close: async () => {
+      await hooks.run()
+      main.close()
+      await gateway.close()
+      await closed?.()
+    },
+  })
+}
+
+/** The site of a process that talks to the owner. `connect` opens a connection to it. */
+export function attachedSite(
+  url: string,
+  clock: Clock,
+  logId: string,
+  main: Connection,
+  parts: Pick<SiteLink, 'connect' | 'socket' | 'hear' | 'workers'>,
+): Site {
+  const hooks = new Hooks()
+  const link: SiteLink = { logId, clock, main, owner: false, beforeClose: (close) => hooks.add(close), ...parts }
+  return siteOf({
+    url,
+    link,
+    close: async () => {
+      await hooks.run()
+      main.close()
+    },
+  })
+}

@@ -1,0 +1,110 @@
+/**
+ * Nodes come, are suspected, and are fenced.
+ *
+ * Detection takes two steps: a node is suspected at a position, and fenced later unless anything was heard of it in between.
+ * The proof that an OS process has exited fences it at once; a broken connection is only a suspicion.
+ *
+ * Boundary: functions over the state; who watches the heartbeats is `node/`.
+ *   F1  From its fence on nothing a node does counts: its runs have no place until they get a new one.
+ */
+import type { Context, Operation, Outcome } from '../../log/machine.ts'
+import { refusal } from '../../log/outcome.ts'
+import { died } from './ending.ts'
+import type { Node } from './nodes.ts'
+import { displace, place } from './placement.ts'
+import type { Run } from './run.ts'
+import type { ProcessState } from './state.ts'
+
+/** A node whose connection broke is fenced after this long: its last effect has had time to end. */
+export const SUSPICION_MS = 5_000
+
+type Registration = [
+  name: string,
+  parent: string | null,
+  parentSession: number,
+  boot: string,
+  pid: number,
+  definitions: [name: string, hash: string][],
+  capacity: number,
+]
+
+export function register(state: ProcessState, { caller, number, args }: Operation, context: Context): void {
+  if (caller.kind !== 'session') return
+  const [name, parent, parentSession, boot, pid, definitions, capacity] = args as Registration
+  const holder = state.nodes.get(name)
+  if (holder) return context.reply(caller, number, taken(holder))
+  state.nodes.add({
+    name,
+    session: caller.id,
+    parent,
+    parentSession,
+    boot,
+    pid,
+    definitions: new Map(definitions),
+    capacity,
+    epoch: context.position,
+    runs: new Set(),
+    suspectedAt: undefined,
+  })
+  context.reply(caller, number, { value: context.position })
+  place(state, context)
+}
+
+/** `left` says goodbye itself; `lost` was killed, fell silent, or its site was reopened. */
+export function fence(state: ProcessState, node: Node, why: 'left' | 'lost', context: Context): void {
+  state.nodes.remove(node)
+  if (why === 'lost') state.statistics.nodesLost += 1
+  context.note(node.session, ['fenced', node.name, node.boot])
+  if (node.parentSession !== 0) context.note(node.parentSession, ['fenced', node.name, node.boot])
+  for (const id of node.runs) {
+    const run = state.runs.get(id) as Run
+    displace(state, run)
+    if (why === 'lost') died(state, run, context)
+    else state.nodes.wait(run)
+  }
+  place(state, context)
+}
+
+/** Fences the node of this name and boot, if it is still the one. */
+export function fenceNamed(state: ProcessState, name: string, boot: unknown, why: 'left' | 'lost', context: Context): void {
+  const node = state.nodes.get(name)
+  if (node && node.boot === boot) fence(state, node, why, context)
+}
+
+/** First step: answers the position of the suspicion, or null when there is no such node. */
+export function suspect(state: ProcessState, name: string, boot: unknown, context: Context): number | null {
+  const node = state.nodes.get(name)
+  if (node === undefined || node.boot !== boot) return null
+  node.suspectedAt ??= context.position
+  return node.suspectedAt
+}
+
+/** Second step: fences unless the suspicion was refuted since. */
+export function fenceSuspected(state: ProcessState, name: string, suspectedAt: unknown, context: Context): boolean {
+  const node = state.nodes.get(name)
+  if (node?.suspectedAt === undefined || node.suspectedAt !== suspectedAt) return false
+  fence(state, node, 'lost', context)
+  return true
+}
+
+/** Anything heard of a node refutes a suspicion of it. */
+export function heard(state: ProcessState, name: string, context: Context): void {
+  const node = state.nodes.get(name)
+  if (node?.suspectedAt === undefined) return
+  node.suspectedAt = undefined
+  place(state, context)
+}
+
+/** The connection of these nodes broke. */
+export function disconnected(state: ProcessState, session: number, context: Context): void {
+  for (const node of state.nodes.ofSession(session)) {
+    node.suspectedAt = context.position
+    const deadlineMs = context.wallMs + SUSPICION_MS
+    state.expireAt(context, deadlineMs, { kind: 'silent', run: 0, number: context.position, node: node.name })
+  }
+}
+
+function taken({ name, pid, parent }: Node): Outcome {
+  const owner = parent === null ? `process ${pid}` : `process ${pid} of ${parent}`
+  return refusal('PERDURE_E_NODE_TAKEN', `A living node is named ${name} (${owner}). Choose another name, or stop that node first.`, { name, pid })
+}

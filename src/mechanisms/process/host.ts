@@ -1,0 +1,232 @@
+/**
+ * Executes the runs that the machine places on one node.
+ *
+ * Boundary: one connection, one node, one OS process; who else is there and who goes where is the machine's business. The same
+ * code hosts in the program's own process, in worker processes, and in the simulator.
+ *   H1  An attempt belongs to one placement (run and fence) of one connection; when either ends it is stopped, never resumed.
+ *   H2  A step starts only if the site confirmed within half the time after which a silent node is fenced that this one is not.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
+import { copyValue } from '../../log/codec.ts'
+import type { Connection } from '../../log/connection.ts'
+import { failureOf } from '../../log/outcome.ts'
+import type { Definition } from '../../support/definition.ts'
+import { Attempt } from './attempt.ts'
+import { contextOf, type RunContext } from './context.ts'
+import { SUSPICION_MS } from './fencing.ts'
+import type { Delivery, JournalEntry, JournalPage, Stored } from './journal.ts'
+import type { AttemptSpec } from './placement.ts'
+import type { AttemptPort, TurnMeter } from './port.ts'
+import { fetchStored } from './storing.ts'
+
+export type HostedDefinition = Definition<RunContext, readonly unknown[], unknown>
+
+/** Runs of one OS process at a time: bodies mostly wait, but their steps share one event loop. */
+export const DEFAULT_CAPACITY = 64
+
+export interface HostSpec {
+  readonly name: string
+  readonly parent: string | null
+  /** The session of whoever started this process; 0 if nobody. */
+  readonly parentSession: number
+  /** Random, per OS process. */
+  readonly boot: string
+  readonly pid: number
+  readonly definitions: readonly HostedDefinition[]
+  readonly capacity: number
+  readonly logId: string
+  /** True where deliveries share memory with the machine. */
+  readonly shared: boolean
+  readonly meter: TurnMeter
+  log(definition: string, key: string, text: string): void
+}
+
+/** An attempt that is being prepared or under way. */
+interface Hosted {
+  readonly fence: number
+  readonly early: Delivery[]
+  attempt: Attempt | undefined
+}
+
+export class RunHost {
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #spec: HostSpec
+  readonly #definitions: ReadonlyMap<string, HostedDefinition>
+  readonly #hosted = new Map<number, Hosted>()
+  #durable: { readonly position: number; readonly resolve: () => void }[] = []
+  #confirmedMs: number
+  #open = true
+
+  constructor(connection: Connection, clock: Clock, spec: HostSpec) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#spec = spec
+    this.#definitions = new Map(spec.definitions.map((definition) => [definition.name, definition]))
+    this.#confirmedMs = clock.monotonicMs()
+  }
+
+  /** Makes the node known; resolves when it is, rejects with `PERDURE_E_NODE_TAKEN`. Runs may come before that. */
+  async register(): Promise<void> {
+    const { name, parent, parentSession, boot, pid, definitions, capacity } = this.#spec
+    const hashes = definitions.map((definition) => [definition.name, contentHash(definition)])
+    await this.#connection.client.issue('process.node', [name, parent, parentSession, boot, pid, hashes, capacity])
+  }
+
+  /** A note of the process machine. */
+  note(body: readonly unknown[], position: number): void {
+    if (!this.#open) return
+    const [kind, run, fence] = body as [string, number, number]
+    if (kind === 'deliver') {
+      const [, , , seq, number, outcome, wallMs] = body as [string, number, number, number, number, Stored, number]
+      this.#deliver(run, fence, { seq, number, outcome, wallMs, position })
+    } else if (kind === 'attempt') this.#begin(run, fence, body[3] as AttemptSpec)
+    else if (kind === 'stop') this.#stop(run, fence)
+  }
+
+  durableTo(position: number): void {
+    const waiting = this.#durable
+    if (waiting.length === 0) return
+    this.#durable = waiting.filter((wait) => wait.position > position)
+    for (const { position: at, resolve } of waiting) if (at <= position) resolve()
+  }
+
+  /** Stops everything without a word to the site: the connection ended or the node was fenced. */
+  destroy(): void {
+    this.#open = false
+    for (const { attempt } of this.#hosted.values()) attempt?.stop()
+    this.#hosted.clear()
+    this.#durable = []
+  }
+
+  /** Says goodbye: the runs go on elsewhere. */
+  async leave(): Promise<void> {
+    if (!this.#open) return
+    this.destroy()
+    await this.#connection.client.issue('process.leave', [this.#spec.name, this.#spec.boot])
+  }
+
+  get runs(): number {
+    return this.#hosted.size
+  }
+
+  #deliver(run: number, fence: number, delivery: Delivery): void {
+    const hosted = this.#hosted.get(run)
+    if (hosted?.fence !== fence) return
+    if (hosted.attempt) hosted.attempt.deliver(delivery)
+    else hosted.early.push(delivery)
+  }
+
+  #stop(run: number, fence: number): void {
+    const hosted = this.#hosted.get(run)
+    if (hosted?.fence !== fence) return
+    hosted.attempt?.stop()
+    this.#hosted.delete(run)
+  }
+
+  #begin(run: number, fence: number, spec: AttemptSpec): void {
+    this.#hosted.get(run)?.attempt?.stop()
+    const hosted: Hosted = { fence, early: [], attempt: undefined }
+    this.#hosted.set(run, hosted)
+    const simple = !spec.journaled && 'value' in spec.input && (spec.base.state === null || 'value' in spec.base.state)
+    if (simple) {
+      const restored = spec.base.state && 'value' in spec.base.state ? spec.base.state.value : undefined
+      return this.#execute(run, hosted, spec, { entries: [], deliveries: [], retries: [], next: null }, spec.input.value, restored)
+    }
+    this.#prepare(run, hosted, spec).catch((error: unknown) => this.#unprepared(run, hosted, error))
+  }
+
+  async #prepare(run: number, hosted: Hosted, spec: AttemptSpec): Promise<void> {
+    const { blobs } = this.#connection
+    const input = await fetchStored(spec.input, blobs)
+    const restored = spec.base.state ? await fetchStored(spec.base.state, blobs) : undefined
+    const journal = { entries: [] as JournalPage['entries'][number][], deliveries: [] as JournalPage['deliveries'][number][], retries: [] as JournalPage['retries'][number][] }
+    let next: JournalPage['next'] = [0, 0]
+    while (next !== null && spec.journaled) {
+      const page = (await this.#connection.query('process', 'journal', [run, hosted.fence, ...next])) as JournalPage | null
+      if (page === null) return
+      journal.entries.push(...page.entries)
+      journal.deliveries.push(...page.deliveries)
+      journal.retries.push(...page.retries)
+      next = page.next
+    }
+    if (this.#open && this.#hosted.get(run) === hosted) this.#execute(run, hosted, spec, { ...journal, next: null }, input, restored)
+  }
+
+  /** The journal or a blob could not be had: this node cannot go on with it. */
+  #unprepared(run: number, hosted: Hosted, error: unknown): void {
+    if (this.#open && this.#hosted.get(run) === hosted) this.#spec.log('', String(run), `cannot be re-executed here: ${failureOf(error).message}`)
+  }
+
+  #execute(run: number, hosted: Hosted, spec: AttemptSpec, page: JournalPage, input: unknown, restored: unknown): void {
+    const definition = this.#definitions.get(spec.definition)
+    if (definition === undefined) return
+    const { incarnation, key, base } = spec
+    const entries: JournalEntry[] = page.entries.map(([number, kind, digest, preview]) => ({ number, kind, digest, preview }))
+    const deliveries: Delivery[] = page.deliveries.map(([seq, number, outcome, wallMs, position]) => ({ seq, number, outcome, wallMs, position }))
+    const identity = { run, fence: hosted.fence, incarnation, key, maxTurnMs: definition.maxTurnMs, strict: definition.strict }
+    const attempt = new Attempt(identity, base, entries, deliveries, new Map(page.retries), this.#port(definition.name))
+    hosted.attempt = attempt
+    const p = contextOf(attempt, this.#own(restored), base.randoms)
+    const args = this.#own(input) as readonly unknown[]
+    attempt.begin(() => definition.body(p, ...args))
+    for (const delivery of hosted.early) attempt.deliver(delivery)
+    hosted.early.length = 0
+  }
+
+  #own(value: unknown): unknown {
+    return this.#spec.shared ? copyValue(value) : value
+  }
+
+  #port(definition: string): AttemptPort {
+    const connection = this.#connection
+    const { logId, meter, shared } = this.#spec
+    return {
+      clock: this.#clock,
+      blobs: connection.blobs,
+      logId,
+      meter,
+      shared,
+      code: (name) => connection.code(name),
+      send: (operations) => this.#send(operations),
+      durableTo: (position) => this.#whenDurable(position),
+      confirmed: () => this.#confirmed(),
+      log: (_run, key, text) => this.#spec.log(definition, key, text),
+    }
+  }
+
+  #send(operations: readonly Uint8Array[]): void {
+    if (!this.#open) return
+    try {
+      this.#connection.sendAll(operations)
+    } catch {
+      // The site has failed; it closes this connection, and that ends the attempts.
+    }
+  }
+
+  #whenDurable(position: number): Promise<void> {
+    if (position <= this.#connection.durablePosition) return Promise.resolve()
+    return new Promise((resolve) => this.#durable.push({ position, resolve }))
+  }
+
+  async #confirmed(): Promise<void> {
+    const askedMs = this.#clock.monotonicMs()
+    if (askedMs - this.#confirmedMs < SUSPICION_MS / 2) return
+    await this.#connection.confirm()
+    this.#confirmedMs = askedMs
+  }
+}
+
+/** Same text, same build: a label for people and for placement. */
+export function contentHash(definition: HostedDefinition): string {
+  return createHash('sha256').update(definition.body.toString()).digest('hex').slice(0, 16)
+}
+
+/** Hosting inside the program itself: nothing watches the event loop, and nothing could be done about it. */
+export const NO_METER: TurnMeter = { begin: () => undefined, end: () => undefined }
+
+export function closedHost(name: string): PerdureError {
+  return new PerdureError('PERDURE_E_CLOSED', `The host ${name} is closed.`)
+}

@@ -1,0 +1,340 @@
+/**
+ * Processes as a deterministic function of the log: runs, their journals, the nodes that execute them.
+ *
+ * A run's journal is its reply table: an operation it has issued before is recognised by its number, and a reply once given is
+ * kept until a checkpoint. When a node is fenced its runs go on elsewhere, re-executed from their journals; nobody else notices
+ * (LiPS section 6, "backward-forward error recovery").
+ *
+ * Boundary: no I/O, no time but the log's, no user code. Bodies are executed by `host.ts`, told by notes that can be derived
+ * from the state again:
+ *   ['attempt', run, fence, spec] · ['deliver', run, fence, seq, number, outcome, wallMs] · ['stop', run, fence] · ['fenced', node]
+ *
+ *   P1  Operations of a run count only under the fence of its present placement; this is checked before anything else (rule 5).
+ *   P2  An operation of a run takes effect once, whoever re-executes the run (rule 4).
+ *   P3  A run is placed on at most one node; between two placements the first node is fenced.
+ */
+import { equal, preview } from '../../log/codec.ts'
+import type { Caller, Context, Failure, Operation, Outcome } from '../../log/machine.ts'
+import { bodyDigest, encodeBody, type IncomingOperation } from '../../log/operation.ts'
+import { refusal } from '../../log/outcome.ts'
+import type { RunTable } from '../../log/replica.ts'
+import type { Admission } from '../../log/sessions.ts'
+import type { Layer } from '../../support/definition.ts'
+import { answer, isQuiet, keepsJournal, startRace } from './delivery.ts'
+import { answerWaiters, cancel, cancelled, end, stalled, verdictOf } from './ending.ts'
+import { disconnected, fence, fenceNamed, fenceSuspected, heard, register, suspect } from './fencing.ts'
+import { MAX_JOURNAL, type Stored } from './journal.ts'
+import { displace, place } from './placement.ts'
+import { ask } from './queries.ts'
+import type { Run } from './run.ts'
+import { type FieldPort, ProcessState } from './state.ts'
+
+/** Previews of operations are cut to this many characters. */
+const PREVIEW = 80
+
+export interface StartOptions {
+  readonly layer: Layer
+  readonly maxTurnMs: number
+  readonly retainMs: number
+  readonly attached?: boolean
+}
+
+/** A run that fills a field of an active tuple. */
+export interface FieldStart {
+  readonly definition: string
+  readonly key: string
+  readonly input: unknown
+  readonly layer: string
+  readonly retainMs: number
+  readonly maxTurnMs: number
+  readonly placeholder: number
+  readonly field: number
+}
+
+export class ProcessMachine implements RunTable {
+  readonly name = 'process'
+  readonly operations = {
+    'process.node': 40,
+    'process.leave': 41,
+    'process.exited': 42,
+    'process.suspect': 43,
+    'process.fence': 44,
+    'process.stalled': 45,
+    'process.start': 46,
+    'process.result': 47,
+    'process.cancel': 48,
+    'process.step': 49,
+    'process.retry': 50,
+    'process.sleep': 51,
+    'process.race': 52,
+    'process.checkpoint': 53,
+    'process.withdraw': 54,
+    'process.live': 55,
+    'process.diverged': 56,
+    'process.end': 57,
+    'process.refute': 58,
+  }
+  readonly #state = new ProcessState()
+
+  /** Where the results of active fields go. */
+  connect(completeField: FieldPort): void {
+    this.#state.completeField = completeField
+  }
+
+  /** Starts the run of an active field. */
+  start(spec: FieldStart, context: Context): void {
+    const { placeholder, field, input, layer, ...rest } = spec
+    this.#state.add({
+      ...rest,
+      input: { value: input },
+      layer: layer as Layer,
+      startedMs: context.wallMs,
+      position: context.position,
+      placeholder: { id: placeholder, field },
+    })
+    place(this.#state, context)
+  }
+
+  admit(operation: IncomingOperation, context: Context): Admission {
+    const run = operation.caller.kind === 'run' ? this.#state.runs.get(operation.caller.id) : undefined
+    if (run?.node === undefined || run.fence !== operation.fence) return 'refused'
+    heard(this.#state, run.node, context)
+    run.position = context.position
+    if (operation.number === 0) return 'fresh'
+    if (run.journal.entries.has(operation.number) || operation.number <= run.journal.base.number) return 'settled'
+    if (run.journal.entries.size >= MAX_JOURNAL && operation.name !== 'process.checkpoint' && operation.name !== 'process.end') {
+      end(this.#state, run, journalFull(run), context)
+      return 'refused'
+    }
+    if (operation.name !== 'process.end') enter(run, operation)
+    return 'fresh'
+  }
+
+  settle(id: number, number: number, outcome: Outcome, context: Context): void {
+    const run = this.#state.runs.get(id)
+    if (run === undefined || run.ended) return
+    const untold = answer(this.#state, run, number, outcome, context)
+    if (untold) end(this.#state, run, untold, context)
+  }
+
+  apply(operation: Operation, context: Context): void {
+    const { name, caller, number, args } = operation
+    switch (name) {
+      case 'process.start':
+        return this.#start(operation, context)
+      case 'process.result':
+        return this.#result(operation, context)
+      case 'process.cancel':
+        return context.reply(caller, number, this.#cancel(args, context))
+    }
+    const run = caller.kind === 'run' ? this.#state.runs.get(caller.id) : undefined
+    if (run) this.#applyOfRun(run, operation, context)
+    else this.#applyOfClient(operation, context)
+  }
+
+  #applyOfClient(operation: Operation, context: Context): void {
+    const { name, caller, number, args } = operation
+    const [node, detail] = args as [string, unknown]
+    switch (name) {
+      case 'process.node':
+        return register(this.#state, operation, context)
+      case 'process.leave':
+        fenceNamed(this.#state, node, detail, 'left', context)
+        return context.reply(caller, number, { value: null })
+      case 'process.exited':
+        fenceNamed(this.#state, node, detail, 'lost', context)
+        return context.reply(caller, number, { value: null })
+      case 'process.suspect':
+        return context.reply(caller, number, { value: suspect(this.#state, node, detail, context) })
+      case 'process.refute':
+        heard(this.#state, node, context)
+        return context.reply(caller, number, { value: null })
+      case 'process.fence':
+        return context.reply(caller, number, { value: fenceSuspected(this.#state, node, detail, context) })
+      case 'process.stalled': {
+        const run = this.#state.runs.get(Number(args[0]))
+        if (run && run.fence === args[1]) stalled(run)
+        return context.reply(caller, number, { value: null })
+      }
+      default:
+        return context.reply(caller, number, refusal('PERDURE_E_PROTOCOL', `${name} is an operation of runs only.`))
+    }
+  }
+
+  #applyOfRun(run: Run, operation: Operation, context: Context): void {
+    const { name, number, args } = operation
+    switch (name) {
+      case 'process.step':
+        this.#state.statistics.stepsExecuted += 1
+        run.journal.retries.delete(number)
+        return this.settle(run.id, number, args[1] as Outcome, context)
+      case 'process.retry':
+        run.journal.retries.set(Number(args[0]), Number(args[1]))
+        return
+      case 'process.sleep':
+        return this.#state.expireAt(context, context.wallMs + Number(args[0]), { kind: 'wake', run: run.id, number })
+      case 'process.race':
+        return startRace(run, operation, context)
+      case 'process.checkpoint':
+        return this.#checkpoint(run, number, args as [Stored, number], context)
+      case 'process.withdraw': {
+        const target = Number(args[0])
+        const withdrawn = context.withdraw({ kind: 'run', id: run.id }, target)
+        if (withdrawn) this.settle(run.id, target, refusal('PERDURE_E_ABORTED', `operation ${target} was withdrawn by its run`), context)
+        return
+      }
+      case 'process.live':
+        run.live = true
+        run.diverged = undefined
+        this.#state.statistics.repliesReplayed += Number(args[0])
+        return
+      case 'process.diverged':
+        return this.#diverged(run, args[0] as Failure, context)
+      case 'process.end':
+        return end(this.#state, run, args[0] as Stored, context)
+    }
+  }
+
+  #start(operation: Operation, context: Context): void {
+    const { caller, number, args } = operation
+    const [definition, key, input, options] = args as [string, string, Stored, StartOptions]
+    const existing = this.#state.find(definition, key)
+    if (existing) {
+      const same = equal(existing.input, input)
+      return context.reply(caller, number, same ? { value: { id: existing.id, fresh: false } } : keyTaken(existing, input))
+    }
+    const { layer, maxTurnMs, retainMs, attached } = options
+    const attachedTo = attached && caller.kind === 'run' ? caller.id : undefined
+    const { position, wallMs: startedMs } = context
+    const run = this.#state.add({ definition, key, input, layer, maxTurnMs, retainMs, startedMs, position, attachedTo })
+    context.reply(caller, number, { value: { id: run.id, fresh: true } })
+    place(this.#state, context)
+  }
+
+  #result({ caller, number, args }: Operation, context: Context): void {
+    const run = this.#state.find(args[0], args[1])
+    if (run === undefined) return context.reply(caller, number, unknownRun(args))
+    const verdict = verdictOf(run)
+    if (verdict) context.reply(caller, number, { value: verdict })
+    else run.waiters.push({ caller, number })
+  }
+
+  #cancel(args: readonly unknown[], context: Context): Outcome {
+    const run = this.#state.find(args[0], args[1])
+    if (run === undefined) return unknownRun(args)
+    if (run.ended || run.cancelled !== undefined) return { value: false }
+    cancel(this.#state, run, String(args[2] ?? 'no reason given'), context)
+    return { value: true }
+  }
+
+  /** Cuts the journal: a restored body starts after operation `number` with this state. */
+  #checkpoint(run: Run, number: number, [state, randoms]: [Stored, number], context: Context): void {
+    this.settle(run.id, number, { value: undefined }, context)
+    if (!keepsJournal(run)) return
+    run.journal.cut({ number, seq: run.journal.lastSeq, state, wallMs: context.wallMs, randoms, aborted: run.cancelled !== undefined })
+  }
+
+  #diverged(run: Run, error: Failure, context: Context): void {
+    const build = this.#state.nodes.get(run.node ?? '')?.definitions.get(run.definition) ?? ''
+    run.diverged = { error: { error }, builds: [...(run.diverged?.builds ?? []), build] }
+    displace(this.#state, run)
+    this.#state.nodes.wait(run)
+    place(this.#state, context)
+    answerWaiters(run, context)
+  }
+
+  ended(caller: Caller, context: Context): void {
+    if (caller.kind === 'gateway') return
+    for (const run of this.#state.runs.values()) {
+      if (run.waiters.length > 0) run.waiters = run.waiters.filter((waiter) => !isCaller(waiter.caller, caller))
+    }
+    if (caller.kind === 'run') this.#state.expiries.dropWakes(caller.id)
+    else disconnected(this.#state, caller.id, context)
+  }
+
+  /** Whoever hosted in the generation before cannot be heard of again. */
+  reopened(context: Context): void {
+    for (const node of [...this.#state.nodes.all]) fence(this.#state, node, 'lost', context)
+  }
+
+  withdraw(caller: Caller, number: number): boolean {
+    if (caller.kind === 'run' && this.#state.expiries.dropWake(caller.id, number)) return true
+    for (const run of this.#state.runs.values()) {
+      const left = run.waiters.filter((waiter) => waiter.number !== number || !isCaller(waiter.caller, caller))
+      if (left.length === run.waiters.length) continue
+      run.waiters = left
+      return true
+    }
+    return false
+  }
+
+  expire(token: number, context: Context): void {
+    const expiry = this.#state.expiries.take(token)
+    if (expiry === undefined) return
+    const run = this.#state.runs.get(expiry.run)
+    switch (expiry.kind) {
+      case 'wake':
+        return this.settle(expiry.run, expiry.number, { value: undefined }, context)
+      case 'cleaned':
+        if (run && !run.ended) end(this.#state, run, { error: cancelled(run) }, context)
+        return
+      case 'forget':
+        if (run) this.#state.forget(run)
+        return
+      case 'silent': {
+        const node = this.#state.nodes.get(expiry.node ?? '')
+        if (node?.suspectedAt === expiry.number) fence(this.#state, node, 'lost', context)
+      }
+    }
+  }
+
+  query(question: string, args: readonly unknown[]): unknown {
+    return ask(this.#state, question, args)
+  }
+
+  snapshot(): unknown {
+    return this.#state.snapshot()
+  }
+
+  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
+    this.#state.restore(snapshot, schedule)
+  }
+}
+
+/** Writes an operation into the journal of its run. */
+function enter(run: Run, operation: IncomingOperation): void {
+  const { number, name, args, code } = operation
+  const isStep = name === 'process.step'
+  const shown = isStep ? preview(args[0], PREVIEW) : preview(args, PREVIEW)
+  if (keepsJournal(run)) {
+    const digest = isStep ? bodyDigest(encodeBody(code, [args[0]])) : operation.digest
+    run.journal.entries.set(number, { number, kind: name, digest, preview: shown })
+  }
+  if (!isQuiet(name, args)) run.open.set(number, { kind: name, preview: shown })
+}
+
+function isCaller(a: Caller, b: Caller): boolean {
+  return a.kind !== 'gateway' && a.kind === b.kind && a.id === b.id
+}
+
+function unknownRun([definition, key]: readonly unknown[]): Outcome {
+  return refusal('PERDURE_E_UNKNOWN_RUN', `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`, {
+    definition,
+    key,
+  })
+}
+
+function keyTaken(run: Run, input: Stored): Outcome {
+  const found = 'value' in run.input ? preview(run.input.value, PREVIEW) : 'a large input'
+  const wanted = 'value' in input ? preview(input.value, PREVIEW) : 'a large input'
+  return refusal(
+    'PERDURE_E_KEY_TAKEN',
+    `The run ${run.definition} "${run.key}" exists with the input ${found}, not ${wanted}. Choose another key, or start it with the same input.`,
+    { definition: run.definition, key: run.key },
+  )
+}
+
+function journalFull(run: Run): Stored {
+  const message = `The run ${run.definition} "${run.key}" has issued ${MAX_JOURNAL} operations since its last checkpoint, more than a journal may hold. Call checkpoint in its loop.`
+  return { error: { name: 'PerdureError', code: 'PERDURE_E_JOURNAL_FULL', message } }
+}

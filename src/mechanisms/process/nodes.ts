@@ -1,0 +1,140 @@
+/**
+ * The OS processes that run bodies, and which run goes to which of them.
+ *
+ * Boundary: deterministic data, used by `machine.ts` only. There are no races and no polling: the machine decides placement at
+ * the position at which a run or a place becomes free, and tells the node.
+ *   N1  A run goes to the least loaded live node that hosts its definition and has room; ties to the one registered first.
+ *   N2  Among the waiting runs of one definition the oldest goes first.
+ *   N3  A run goes only to builds under which it has not diverged.
+ */
+import type { Run } from './run.ts'
+
+export interface Node {
+  readonly name: string
+  readonly session: number
+  readonly parent: string | null
+  /** The session of whoever started this process and can kill it; 0 if nobody. */
+  readonly parentSession: number
+  /** Random, per OS process: tells a restarted process from the one before. */
+  readonly boot: string
+  readonly pid: number
+  /** Content hash of each definition it hosts. */
+  readonly definitions: ReadonlyMap<string, string>
+  readonly capacity: number
+  /** Position of its registration. */
+  readonly epoch: number
+  readonly runs: Set<number>
+  /** Position at which it was suspected; cleared by anything heard from it. */
+  suspectedAt: number | undefined
+}
+
+export class NodeTable {
+  readonly #nodes = new Map<string, Node>()
+  readonly #bySession = new Map<number, Set<Node>>()
+  /** Runs without a place, oldest first, by definition. */
+  readonly #waiting = new Map<string, Set<number>>()
+
+  get all(): Iterable<Node> {
+    return this.#nodes.values()
+  }
+
+  get(name: string): Node | undefined {
+    return this.#nodes.get(name)
+  }
+
+  ofSession(session: number): readonly Node[] {
+    return [...(this.#bySession.get(session) ?? [])]
+  }
+
+  add(node: Node): void {
+    this.#nodes.set(node.name, node)
+    const siblings = this.#bySession.get(node.session) ?? new Set()
+    this.#bySession.set(node.session, siblings.add(node))
+  }
+
+  remove(node: Node): void {
+    this.#nodes.delete(node.name)
+    const siblings = this.#bySession.get(node.session)
+    siblings?.delete(node)
+    if (siblings?.size === 0) this.#bySession.delete(node.session)
+  }
+
+  hosts(definition: string): boolean {
+    for (const node of this.#nodes.values()) if (node.definitions.has(definition)) return true
+    return false
+  }
+
+  wait(run: Run): void {
+    const queue = this.#waiting.get(run.definition)
+    if (queue) queue.add(run.id)
+    else this.#waiting.set(run.definition, new Set([run.id]))
+  }
+
+  /** Takes a run out of the queue; false if it was not in it. */
+  stopWaiting(run: Run): boolean {
+    const queue = this.#waiting.get(run.definition)
+    const waited = queue?.delete(run.id) ?? false
+    if (queue?.size === 0) this.#waiting.delete(run.definition)
+    return waited
+  }
+
+  /** The next run that has a place, and the place. The caller places it and asks again. */
+  next(runOf: (id: number) => Run): { readonly run: Run; readonly node: Node } | undefined {
+    for (const [definition, queue] of this.#waiting) {
+      if (!this.#hasRoom(definition)) continue
+      for (const id of queue) {
+        const run = runOf(id)
+        const node = this.#placeFor(run)
+        if (node) return { run, node }
+        if (run.diverged === undefined) break
+      }
+    }
+    return undefined
+  }
+
+  #hasRoom(definition: string): boolean {
+    for (const node of this.#nodes.values()) if (node.definitions.has(definition) && node.runs.size < node.capacity) return true
+    return false
+  }
+
+  #placeFor(run: Run): Node | undefined {
+    let best: Node | undefined
+    for (const node of this.#nodes.values()) {
+      const hash = node.definitions.get(run.definition)
+      if (hash === undefined || node.runs.size >= node.capacity || node.suspectedAt !== undefined) continue
+      if (run.diverged?.builds.includes(hash)) continue
+      if (best === undefined || node.runs.size < best.runs.size) best = node
+    }
+    return best
+  }
+
+  snapshot(): unknown {
+    const nodes = [...this.#nodes.values()].map(({ definitions, runs, ...rest }) => ({
+      ...rest,
+      suspectedAt: rest.suspectedAt ?? null,
+      definitions: [...definitions],
+      runs: [...runs],
+    }))
+    return { nodes, waiting: [...this.#waiting].map(([definition, queue]) => [definition, [...queue]]) }
+  }
+
+  restore(snapshot: unknown): void {
+    const { nodes, waiting } = snapshot as NodesSnapshot
+    this.#nodes.clear()
+    this.#bySession.clear()
+    this.#waiting.clear()
+    for (const { definitions, runs, suspectedAt, ...rest } of nodes) {
+      this.add({ ...rest, suspectedAt: suspectedAt ?? undefined, definitions: new Map(definitions), runs: new Set(runs) })
+    }
+    for (const [definition, queue] of waiting) this.#waiting.set(definition, new Set(queue))
+  }
+}
+
+interface NodesSnapshot {
+  readonly nodes: readonly (Omit<Node, 'definitions' | 'runs' | 'suspectedAt'> & {
+    readonly definitions: readonly (readonly [string, string])[]
+    readonly runs: readonly number[]
+    readonly suspectedAt: number | null
+  })[]
+  readonly waiting: readonly (readonly [string, readonly number[]])[]
+}

@@ -1,0 +1,24 @@
+/**
+ * The machines of a site, put together.
+ *
+ * Boundary: the one place that knows all machines and connects their ports; every site of this version composes the same ones,
+ * whichever of them the program imported, because they share one log.
+ */
+import type { Clock } from '../clock.ts'
+import { Gateway } from '../log/gateway.ts'
+import type { Log } from '../log/log.ts'
+import { Replica } from '../log/replica.ts'
+import { ProcessMachine } from '../mechanisms/process/machine.ts'
+import { SpaceMachine } from '../mechanisms/space/machine.ts'
+
+export function composeReplica(): Replica {
+  const processes = new ProcessMachine()
+  const spaces = new SpaceMachine(processes)
+  processes.connect((placeholder, field, outcome, context) => spaces.complete(placeholder, field, outcome, context))
+  return new Replica([spaces, processes], processes)
+}
+
+/** Replays the log and starts to take operations. `progress` hears of positions on the way. */
+export function openGateway(log: Log, clock: Clock, progress?: (position: number) => void): Promise<Gateway> {
+  return Gateway.open(log, composeReplica(), clock, progress)
+}

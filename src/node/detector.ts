@@ -1,0 +1,61 @@
+/**
+ * The owner's ear for heartbeats: turns silence into operations of the log.
+ *
+ * Two steps, so that a node is not fenced by mistake: silence makes the detector append a suspicion; only if that stands, and the
+ * silence goes on, it appends the fence. What counts is what the machine makes of them.
+ *
+ * Boundary: clock and gateway; who is watched is who beats. A node whose connection breaks is the machine's own business.
+ */
+import type { Timer } from '../clock.ts'
+import type { Gateway } from '../log/gateway.ts'
+import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
+import { type Verdict, Watchdog } from '../support/watchdog.ts'
+
+/** How often a node beats, and how often silence is looked for. */
+export const BEAT_MS = 500
+
+/** Four beats missed. */
+const SUSPECT_MS = 2_000
+
+export interface Detector {
+  /** A beat of whoever has this session. */
+  beat(session: number): void
+  close(): void
+}
+
+interface ListedNode {
+  readonly name: string
+  readonly boot: string
+  readonly session: number
+  readonly suspectedAt: number | null
+}
+
+export function detect(gateway: Gateway): Detector {
+  const { clock } = gateway
+  const watchdog = new Watchdog<number>({ suspectMs: SUSPECT_MS, fenceMs: SUSPICION_MS }, clock.monotonicMs())
+  let timer: Timer | undefined
+  const look = () => {
+    timer = watchdog.ids.length > 0 ? clock.after(BEAT_MS, look) : undefined
+    const nodes = gateway.replica.query('process', 'nodes', []) as readonly ListedNode[]
+    const known = new Set(nodes.map(({ session }) => session))
+    for (const session of watchdog.ids) if (!known.has(session)) watchdog.forget(session)
+    const verdicts = watchdog.check(clock.monotonicMs())
+    for (const node of nodes) act(gateway, node, verdicts.get(node.session))
+  }
+  return {
+    beat(session) {
+      watchdog.beat(session, clock.monotonicMs())
+      timer ??= clock.after(BEAT_MS, look)
+    },
+    close() {
+      timer?.cancel()
+      timer = undefined
+    },
+  }
+}
+
+function act(gateway: Gateway, { name, boot, suspectedAt }: ListedNode, verdict: Verdict | undefined): void {
+  if (verdict === 'suspect') gateway.submitOwn('process.suspect', [name, boot])
+  else if (verdict === 'refuted') gateway.submitOwn('process.refute', [name])
+  else if (verdict === 'fence') gateway.submitOwn('process.fence', [name, suspectedAt])
+}

@@ -1,0 +1,83 @@
+/**
+ * Program files: what they export, and what it takes to load them.
+ *
+ * Boundary: part of the shell.
+ */
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { PerdureError } from '../errors.ts'
+import type { HostedDefinition } from '../mechanisms/process/host.ts'
+
+/** Every definition that the modules export, by name; `only` names those wanted. Errors: `PERDURE_E_IMPORT`. */
+export async function importDefinitions(modules: readonly string[], only: readonly string[] | null): Promise<readonly HostedDefinition[]> {
+  const found = new Map<string, HostedDefinition>()
+  for (const module of modules) {
+    for (const value of Object.values(await load(module))) {
+      if (!isDefinition(value)) continue
+      const other = found.get(value.name)
+      if (other && other !== value) throw unusable(`${module} exports two different processes named "${value.name}". Give each its own name.`)
+      found.set(value.name, value)
+    }
+  }
+  if (only === null) return [...found.values()]
+  return only.map((name) => {
+    const definition = found.get(name)
+    if (definition) return definition
+    throw unusable(`No module exports the process "${name}" (looked in ${modules.join(', ')}). Workers import modules and host what they export: export it.`)
+  })
+}
+
+/** The process a program file is about: its default export. Errors: `PERDURE_E_IMPORT`. */
+export async function importDefault(module: string): Promise<HostedDefinition> {
+  const exported = (await load(module))['default']
+  if (isDefinition(exported)) return exported
+  const found = exported === undefined ? 'has no default export' : 'has a default export that is none'
+  throw unusable(`${module} ${found}. Expected a process: export default resilient('name', async (p) => …).`)
+}
+
+async function load(module: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(module)) as Record<string, unknown>
+  } catch (cause) {
+    if (cause instanceof PerdureError) throw cause
+    const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+    throw new PerdureError('PERDURE_E_IMPORT', `${module} cannot be loaded; it threw at import:\n${message}`, { cause })
+  }
+}
+
+function isDefinition(value: unknown): value is HostedDefinition {
+  const candidate = value as Partial<HostedDefinition> | null
+  return typeof candidate === 'object' && candidate !== null && typeof candidate.body === 'function' && typeof candidate.layer === 'string' && typeof candidate.name === 'string'
+}
+
+const TYPESCRIPT = /\.[cm]?tsx?$/
+
+/** Flags of Node for processes that load these modules. Errors: `PERDURE_E_IMPORT` when TypeScript cannot be loaded. */
+export function flagsFor(modules: readonly string[]): readonly string[] {
+  const kept = process.execArgv.filter((flag) => !/^--(inspect|test|watch|eval|print|check)/.test(flag) && !/^-[epc]/.test(flag))
+  const own = import.meta.url
+  const sources = TYPESCRIPT.test(own) ? [...modules, own] : modules
+  const typescript = sources.find((module) => TYPESCRIPT.test(module))
+  const conditions = TYPESCRIPT.test(own) && !kept.some((flag) => flag.includes('perdure-src')) ? ['--conditions=perdure-src'] : []
+  if (typescript === undefined || stripsTypes() || kept.some((flag) => flag.includes('tsx'))) return [...kept, ...conditions]
+  return [...kept, ...conditions, '--import', loaderFor(typescript)]
+}
+
+function stripsTypes(): boolean {
+  return Boolean((process.features as { typescript?: unknown }).typescript) && !TYPESCRIPT.test(import.meta.url)
+}
+
+function loaderFor(module: string): string {
+  for (const from of [module, import.meta.url]) {
+    try {
+      return pathToFileURL(createRequire(from).resolve('tsx')).href
+    } catch {
+      // Not installed there.
+    }
+  }
+  throw unusable(`${fileURLToPath(module)} is TypeScript, which Node ${process.versions.node} does not load by itself. Install tsx beside it (npm install --save-dev tsx), or use Node 22.18 or later.`)
+}
+
+function unusable(message: string): PerdureError {
+  return new PerdureError('PERDURE_E_IMPORT', message)
+}

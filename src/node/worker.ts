@@ -1,0 +1,89 @@
+/**
+ * A worker process: imports the modules that define processes, connects to the owner of the site, and executes the runs it is
+ * given. It keeps nothing: whatever it loses is in the log.
+ *
+ * Boundary: started by `workers.ts` only. It ends when the owner, its parent or its place is gone, and never comes back by
+ * itself: whoever it was is fenced, and a new process is somebody else.
+ */
+import { PerdureError } from '../errors.ts'
+import { systemClock } from '../clock.ts'
+import { failureOf } from '../log/outcome.ts'
+import { type HostedDefinition, RunHost } from '../mechanisms/process/host.ts'
+import { connectSocket } from './connect.ts'
+import { startHeartbeat, STALL_FD } from './heartbeat.ts'
+import { importDefinitions } from './program.ts'
+import { markWorkerImport } from './worker-import.ts'
+import { EXIT_DISMISSED, EXIT_UNUSABLE, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
+
+
+const settings = process.env[SETTINGS_VARIABLE]
+if (settings !== undefined) {
+  delete process.env[SETTINGS_VARIABLE]
+  await work(JSON.parse(settings) as WorkerSettings)
+}
+
+async function work(spec: WorkerSettings): Promise<void> {
+  process.on('disconnect', dismiss)
+  // An interrupt from the terminal goes to the whole group; the parent decides what becomes of its workers.
+  process.on('SIGINT', () => undefined)
+  let definitions: readonly HostedDefinition[]
+  try {
+    markWorkerImport(true)
+    definitions = await importDefinitions(spec.modules, spec.definitions)
+    markWorkerImport(false)
+  } catch (error) {
+    return await refuse(error)
+  }
+  try {
+    await serve(spec, definitions)
+    tell({ kind: 'ready' })
+  } catch (error) {
+    await refuse(error)
+  }
+}
+
+async function serve(spec: WorkerSettings, definitions: readonly HostedDefinition[]): Promise<void> {
+  let host: RunHost | undefined
+  const connection = await connectSocket(
+    spec.socket,
+    systemClock,
+    `worker ${spec.name}`,
+    {
+      note: (body, position) => (body[0] === 'fenced' ? dismiss() : host?.note(body, position)),
+      durable: (position) => host?.durableTo(position),
+      closed: dismiss,
+    },
+    spec.logId,
+  )
+  const { meter } = startHeartbeat(spec.socket, connection.session, STALL_FD)
+  host = new RunHost(connection, systemClock, {
+    name: spec.name,
+    parent: spec.parent,
+    parentSession: spec.parentSession,
+    boot: spec.boot,
+    pid: process.pid,
+    definitions,
+    capacity: spec.capacity,
+    logId: spec.logId,
+    shared: false,
+    meter,
+    log: (definition, key, text) => tell({ kind: 'log', definition, key, text }),
+  })
+  await host.register()
+}
+
+function tell(message: WorkerMessage): void {
+  process.send?.(message)
+}
+
+/** Nothing this process still does counts; it must not go on. */
+function dismiss(): never {
+  process.exit(EXIT_DISMISSED)
+}
+
+function refuse(error: unknown): Promise<never> {
+  const failure = failureOf(error instanceof PerdureError ? error : new PerdureError('PERDURE_E_IMPORT', String(error), { cause: error }))
+  return new Promise(() => {
+    process.send?.({ kind: 'failed', failure } satisfies WorkerMessage, () => process.exit(EXIT_UNUSABLE))
+  })
+}

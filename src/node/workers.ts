@@ -1,0 +1,224 @@
+/**
+ * Worker processes: started, watched, and started again.
+ *
+ * The unit of failure is the OS process: what goes wrong in a worker is ended with it, and only with it. Its exit is proof, so the
+ * parent reports it at once and nobody has to wait for silence.
+ *
+ * Boundary: part of the shell; it starts only this package's own worker program.
+ *   K1  Every process has a random boot id of its own; a restarted worker has the same name and is somebody else.
+ *   K2  Restarts are bounded: a worker that keeps dying young waits longer each time, and in the end stays dead, with a word.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { Timer } from '../clock.ts'
+import { PerdureError } from '../errors.ts'
+import type { Connection } from '../log/connection.ts'
+import type { Failure } from '../log/machine.ts'
+import { errorOf } from '../log/outcome.ts'
+import type { SiteLink, WorkerPool, WorkerPort, WorkerSpec } from '../log/site.ts'
+import { flagsFor } from './program.ts'
+import { SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
+
+/** A worker that lived shorter than this died young. */
+const YOUNG_MS = 2_000
+
+/** Waits before the next start: none after a long life, then doubling up to this. */
+const MAX_WAIT_MS = 5_000
+
+/** Young deaths in a row until a worker stays dead. */
+const MAX_YOUNG_DEATHS = 20
+
+/** After `close` a worker that has not ended by itself is killed. */
+const CLOSE_MS = 2_000
+
+export function processWorkers(): WorkerPort {
+  return {
+    async start(spec, link) {
+      const pool = new Pool(spec, link)
+      await pool.start()
+      return pool
+    },
+  }
+}
+
+class Pool implements WorkerPool {
+  readonly spec: WorkerSpec
+  readonly link: SiteLink
+  readonly flags: readonly string[]
+  readonly #workers: WorkerSlot[] = []
+  connection: Connection | undefined
+  socket = ''
+
+  constructor(spec: WorkerSpec, link: SiteLink) {
+    this.spec = spec
+    this.link = link
+    this.flags = flagsFor(spec.modules)
+  }
+
+  async start(): Promise<void> {
+    this.socket = await this.link.socket()
+    this.connection = await this.link.connect(`workers of ${this.spec.name}`, {
+      note: (body) => {
+        if (body[0] === 'fenced') this.#fenced(String(body[2]))
+      },
+    })
+    for (let n = 1; n <= this.spec.workers; n++) this.#workers.push(new WorkerSlot(this, this.spec.nameOf(n)))
+    try {
+      await Promise.all(this.#workers.map((worker) => worker.start()))
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  #fenced(boot: string): void {
+    for (const worker of this.#workers) worker.fenced(boot)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()))
+    this.connection?.close()
+  }
+}
+
+class WorkerSlot {
+  readonly #pool: Pool
+  readonly #name: string
+  #child: ChildProcess | undefined
+  #boot = ''
+  #startedMs = 0
+  #youngDeaths = 0
+  #wait: Timer | undefined
+  #stalls = ''
+  #closing = false
+  #ready: { resolve: () => void; reject: (error: unknown) => void } | undefined
+
+  constructor(pool: Pool, name: string) {
+    this.#pool = pool
+    this.#name = name
+  }
+
+  /** Resolves when the worker takes runs for the first time; rejects when its modules cannot be used or its name is taken. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#ready = { resolve, reject }
+      this.#spawn()
+    })
+  }
+
+  #spawn(): void {
+    const { spec, link, flags, connection, socket } = this.#pool
+    this.#wait = undefined
+    this.#boot = link.clock.randomId()
+    this.#startedMs = link.clock.monotonicMs()
+    this.#stalls = ''
+    const settings: WorkerSettings = {
+      socket,
+      logId: link.logId,
+      name: this.#name,
+      parent: spec.name,
+      parentSession: connection?.session ?? 0,
+      boot: this.#boot,
+      modules: spec.modules,
+      definitions: spec.definitions,
+      capacity: spec.capacity,
+    }
+    // Standard output belongs to the program that started the workers; theirs goes where its errors go.
+    const child = fork(workerProgram(), [], {
+      execArgv: [...flags],
+      env: { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) },
+      stdio: ['ignore', process.stderr, process.stderr, 'ipc', 'pipe'],
+    })
+    this.#child = child
+    child.on('message', (message) => this.#heard(child, message as WorkerMessage))
+    child.on('error', () => undefined)
+    child.on('exit', (code, signal) => this.#exited(child, code, signal))
+    const stalls = child.stdio[4] as Readable
+    stalls.on('data', (text) => {
+      this.#stalls += String(text)
+    })
+    stalls.on('error', () => undefined)
+  }
+
+  #heard(child: ChildProcess, message: WorkerMessage): void {
+    const { link } = this.#pool
+    switch (message.kind) {
+      case 'ready':
+        link.hear({ event: 'node', name: this.#name, pid: child.pid ?? 0 })
+        this.#ready?.resolve()
+        this.#ready = undefined
+        return
+      case 'failed':
+        this.#ready?.reject(errorOf(message.failure as Failure))
+        if (this.#ready) this.#closing = true
+        this.#ready = undefined
+        return
+      case 'log':
+        link.hear({ event: 'log', name: this.#name, definition: message.definition, key: message.key, text: message.text })
+    }
+  }
+
+  #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    const { link } = this.#pool
+    if (this.#child !== child) return
+    this.#child = undefined
+    const stalled = this.#reportStall()
+    this.#report('process.exited', [this.#name, this.#boot])
+    const reason = stalled ? 'its event loop was held for too long' : (signal ?? `exit code ${code}`)
+    link.hear({ event: 'exit', name: this.#name, pid: child.pid ?? 0, reason })
+    this.#ready?.reject(new PerdureError('PERDURE_E_IMPORT', `The worker ${this.#name} ended before it was ready (${reason}). Look at what it wrote.`))
+    if (this.#ready) this.#closing = true
+    this.#ready = undefined
+    if (!this.#closing) this.#again()
+  }
+
+  #reportStall(): boolean {
+    const line = this.#stalls.split('\n')[0]
+    if (!line) return false
+    const { run, fence } = JSON.parse(line) as { run: number; fence: number }
+    this.#report('process.stalled', [run, fence])
+    return true
+  }
+
+  #report(operation: string, args: readonly unknown[]): void {
+    this.#pool.connection?.client.issue(operation, args).catch(() => undefined)
+  }
+
+  #again(): void {
+    const { link } = this.#pool
+    const young = link.clock.monotonicMs() - this.#startedMs < YOUNG_MS
+    this.#youngDeaths = young ? this.#youngDeaths + 1 : 0
+    if (this.#youngDeaths >= MAX_YOUNG_DEATHS) {
+      return link.hear({ event: 'exit', name: this.#name, pid: 0, reason: `died young ${MAX_YOUNG_DEATHS} times in a row; it is not started again` })
+    }
+    const waitMs = this.#youngDeaths < 2 ? 0 : Math.min(MAX_WAIT_MS, 50 * 2 ** this.#youngDeaths)
+    if (waitMs === 0) this.#spawn()
+    else this.#wait = link.clock.after(waitMs, () => this.#spawn())
+  }
+
+  /** The machine has fenced the process of this boot: whatever it still does is in vain, if it does anything. */
+  fenced(boot: string): void {
+    if (boot === this.#boot) this.#child?.kill('SIGKILL')
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#wait?.cancel()
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    await new Promise<void>((resolve) => {
+      const timer = this.#pool.link.clock.after(CLOSE_MS, () => child.kill('SIGKILL'))
+      child.once('exit', () => {
+        timer.cancel()
+        resolve()
+      })
+      child.kill('SIGTERM')
+    })
+  }
+}
+
+/** Beside this file, in the same language. */
+function workerProgram(): string {
+  return fileURLToPath(new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
+}

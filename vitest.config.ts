@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+
+/** The package's own name leads to src/, not to dist/, in tests too. */
+const conditions = ['perdure-src', 'node', 'import', 'module', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    // A shared machine can be slow for seconds; a test that hangs is told from it by a wide margin.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    reporters: ['default', './test/reporter.ts'],
+  },
+})
