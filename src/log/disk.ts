@@ -154,7 +154,7 @@ class Engine implements DiskLog {
   /** Makes the first segment of this generation, which says where the earlier ones were cut. */
   async begin(found: Survey): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#newSegment('cut', (failure) => (failure ? reject(failure) : resolve()))
+      this.#newSegment((failure) => (failure ? reject(failure) : resolve()))
     })
     const idle = found.segments.filter((segment, at) => {
       const next = found.segments[at + 1]?.firstIndex ?? found.lastIndex + 1
@@ -249,7 +249,7 @@ class Engine implements DiskLog {
   #commitNext(): void {
     this.#state = 'idle'
     if (this.#tail.over || this.#queue.length === 0) return
-    if (this.#end >= this.#segmentBytes) this.#newSegment('goes on', (failure) => failure || this.#commitNext())
+    if (this.#end >= this.#segmentBytes) this.#newSegment((failure) => failure || this.#commitNext())
     else this.#commitRecords()
   }
 
@@ -261,12 +261,8 @@ class Engine implements DiskLog {
     for (const payload of this.#queue) {
       if (count === COMMIT_RECORDS || length + FRAME_HEADER + payload.length > this.#area.bytes.length) break
       count += 1
-      length = writeFrame(
-        this.#area,
-        length,
-        { kind: 'record', index: syncedThrough + count, syncedThrough, payload },
-        segment.seed,
-      )
+      const frame = { kind: 'record', index: syncedThrough + count, syncedThrough, payload } as const
+      length = writeFrame(this.#area, length, frame, segment.seed)
     }
     const offset = this.#end
     this.#commit({ kind: 'append', name: segment.name, offset, length }, (failure) => {
@@ -279,21 +275,17 @@ class Engine implements DiskLog {
     })
   }
 
-  /** D3: called only when nothing is under way. */
-  #newSegment(start: 'cut' | 'goes on', done: (failure: Error | undefined) => void): void {
+  /** D3: called only when nothing is under way. S3: begins with a cut. */
+  #newSegment(done: (failure: Error | undefined) => void): void {
     const firstIndex = this.#tail.durableIndex + 1
     const name = segmentName(this.generation, firstIndex)
     const header = encodeHeader({ logId: this.id, generation: this.generation, firstIndex, ...CODEC })
     const segment = decodeHeader(name, Buffer.from(header)) as Segment
     this.#area.bytes.set(header)
-    let length = header.length
-    if (start === 'cut') {
-      const payload = Buffer.from(
-        JSON.stringify({ generation: this.generation, previous: this.#segments.at(-1)?.generation ?? 0 }),
-      )
-      const cut = { kind: 'cut', index: firstIndex - 1, syncedThrough: firstIndex - 1, payload } as const
-      length = writeFrame(this.#area, length, cut, segment.seed)
-    }
+    const origin = { generation: this.generation, previous: this.#segments.at(-1)?.generation ?? 0 }
+    const payload = Buffer.from(JSON.stringify(origin))
+    const cut = { kind: 'cut', index: firstIndex - 1, syncedThrough: firstIndex - 1, payload } as const
+    const length = writeFrame(this.#area, header.length, cut, segment.seed)
     this.#commit({ kind: 'create', name, length }, (failure) => {
       if (!failure) {
         this.#segments.push(segment)

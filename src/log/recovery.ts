@@ -122,14 +122,14 @@ function readTail(disk: Disk, segment: Segment): { lastIndex: number; end: numbe
     const begins = reader.offset
     const step = reader.next()
     if (step === 'end') return { lastIndex: next - 1, end: begins, cutBytes: 0 }
+    // S3: a segment begins with a cut, which bears the index of the last record before it.
+    const first = begins === segment.start
+    const expected = first ? next - 1 : next
     if (step === 'bad') {
-      const expected = begins === segment.start ? next - 1 : next
       if (promisedLater(disk, segment.name, begins, expected, [segment.seed])) throw damaged(segment.name, begins, next)
       return { lastIndex: next - 1, end: begins, cutBytes: size - begins }
     }
-    if (step === 'cut' ? begins !== segment.start || reader.index !== next - 1 : reader.index !== next) {
-      throw damaged(segment.name, begins, next)
-    }
+    if (step !== (first ? 'cut' : 'record') || reader.index !== expected) throw damaged(segment.name, begins, next)
     if (step === 'record') next += 1
   }
 }

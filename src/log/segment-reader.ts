@@ -120,11 +120,12 @@ export class StoredRecords {
     while (this.#next <= this.#through) {
       const segment = this.#segments[0] as Segment
       const begins = this.#reader.offset
+      const first = begins === segment.start
       const step = this.#reader.next()
+      const fits = this.#reader.index === (first ? this.#next - 1 : this.#next)
       if (step === 'end' && this.#segments.length > 1) this.#nextSegment()
-      else if (step === 'cut' && begins === segment.start && this.#reader.index === this.#next - 1) continue
-      else if (step === 'record' && this.#reader.index === this.#next) return this.#take(segment, begins)
-      else throw damaged(segment.name, begins, this.#next)
+      else if (!fits || step !== (first ? 'cut' : 'record')) throw damaged(segment.name, begins, this.#next)
+      else if (step === 'record') return this.#take(segment, begins)
     }
     return undefined
   }
@@ -136,10 +137,10 @@ export class StoredRecords {
     return { index, bytes: this.#reader.payload }
   }
 
+  /** If one is missing in between, the cut of the next one does not fit. */
   #nextSegment(): void {
-    const ended = this.#segments.shift() as Segment
+    this.#segments.shift()
     const segment = this.#segments[0] as Segment
-    if (segment.firstIndex !== this.#next) throw damaged(ended.name, this.#reader.offset, this.#next)
     this.#reader = this.#readerOf(segment, segment.start)
   }
 

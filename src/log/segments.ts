@@ -14,7 +14,8 @@
  *       into another segment, or stored as the content of a record of another log, is not valid there.
  *   S2  `syncedThrough` was durable when the frame was handed to the disk: a record up to it that cannot be read has been
  *       damaged; one beyond it may simply never have been written.
- *   S3  The first frame of a generation is a cut: its index is the last one kept of the generations before.
+ *   S3  The first frame of a segment, durable with its header, is a cut: its index is that of the last record before the segment,
+ *       and its payload names the generation that wrote it. In the first segment of a generation this is where those before end.
  */
 
 import { crc32 } from 'node:zlib'

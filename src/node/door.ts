@@ -5,17 +5,11 @@
  * workers are first asked for.
  */
 import type { Duplex } from 'node:stream'
+import type { Door } from '../log/generations.ts'
 import type { Gateway } from '../log/gateway.ts'
 import { serve } from '../log/server.ts'
 import { pipeOver } from '../log/stream-pipe.ts'
 import { detect } from './detector.ts'
-
-/** A listening socket. */
-export interface Door {
-  readonly socket: string
-  accept(handler: (connection: Duplex) => void): void
-  close(): Promise<void>
-}
 
 export interface SiteDoor {
   /** Where others connect. */

@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
 import type { Ears } from '../log/connection.ts'
+import type { Door } from '../log/generations.ts'
 import { openFolder } from '../log/folder.ts'
 import type { Gateway } from '../log/gateway.ts'
 import { findOwner, thisMachine } from '../log/lock.ts'
@@ -15,7 +16,7 @@ import { memoryLog } from '../log/memory.ts'
 import { attachedSite, type HostEvent, ownedSite, type Site } from '../log/site.ts'
 import { openGateway } from './compose.ts'
 import { connectSocket } from './connect.ts'
-import { type Door, doorOf } from './door.ts'
+import { doorOf } from './door.ts'
 import { DEFAULT_URL, parseSiteUrl } from './url.ts'
 import { refuseInWorkerImport } from './worker-import.ts'
 import { processWorkers } from './workers.ts'
@@ -51,7 +52,7 @@ export async function open(url: string = process.env['PERDURE_URL'] ?? DEFAULT_U
 }
 
 function owned(url: string, gateway: Gateway, ready: Door | undefined, options: OpenOptions): Site {
-  const door = doorOf(gateway, ready, async () => (await thisMachine()).listen())
+  const door = doorOf(gateway, ready, async () => (await thisMachine()).listen(gateway.clock.randomId()))
   return ownedSite({
     url,
     gateway,

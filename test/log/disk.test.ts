@@ -291,6 +291,30 @@ test('a lagging live reader goes back to the disk and misses nothing', async () 
   await log.close()
 })
 
+test('a large segment is read from anywhere, by the process that wrote it and by the next', async () => {
+  const large = (index: number) => new Uint8Array(20_000 + (index % 7)).fill(index % 256)
+  const disk = new FaultyDisk({ clock: systemClock, random: seeded(3) })
+  const expectFromAnywhere = async (log: Log) => {
+    for (let from = 1; from <= 300; from += 7) {
+      let next = from
+      for await (const { index, bytes } of log.read(from)) {
+        if (index !== next || !Buffer.from(large(index)).equals(bytes)) expect.fail(`record ${next}, read from ${from}`)
+        next += 1
+        if (next > from + 60) break
+      }
+      expect(next).toBe(Math.min(from + 61, 301))
+    }
+  }
+  const first = await openDisk(disk.start())
+  while (first.lastIndex < 300) await first.durable(first.append(large(first.lastIndex + 1)))
+  await expectFromAnywhere(first)
+  await first.close()
+  const second = await openDisk(disk.start())
+  for await (const { index } of second.read(1)) expect(index).toBeGreaterThan(0)
+  await expectFromAnywhere(second)
+  await second.close()
+})
+
 test('any mixture of appends, waits and reads agrees with an array', async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('append' as const), bytes: fc.uint8Array({ maxLength: 400 }) }),

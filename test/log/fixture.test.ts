@@ -25,7 +25,7 @@ test('a folder of format 1 opens, is whole, and goes on', async () => {
   try {
     await cp(FIXTURE, place, { recursive: true })
     const log = await openFolder(place, systemClock)
-    expect(log.id).toBe('6c436d9675c14d9ebede87075def59fa')
+    expect(log.id).toBe('e1c07f33b12e4bc9a65bc95eb5124c6a')
     expect(log.generation).toBe(3)
     await expectFixture(log)
     const [hash] = await readdir(join(FIXTURE, 'blobs'))
