@@ -16,7 +16,8 @@ export const ERRORS = {
   PERDURE_E_CORRUPT: 'a record inside the log is damaged',
   PERDURE_E_DIVERGED: 'a body did something else than its journal says',
   PERDURE_E_FOLDER: 'the folder cannot be made or written',
-  PERDURE_E_FOREIGN_AWAIT: 'a run issued an operation after awaiting something that is no operation, while others were outstanding',
+  PERDURE_E_FOREIGN_AWAIT:
+    'a run issued an operation after awaiting something that is no operation, while others were outstanding',
   PERDURE_E_FORMAT: 'the log was written in a format this version does not know',
   PERDURE_E_IMPORT: 'a program file cannot be loaded, or exports no process',
   PERDURE_E_IN_STEP: 'a step used the operations of its process',

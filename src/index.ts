@@ -1,18 +1,18 @@
 /** What an application imports. */
-export { PerdureError, type ErrorCode } from './errors.ts'
+export { type ErrorCode, PerdureError } from './errors.ts'
 export type { Site } from './log/site.ts'
 export {
   active,
   type Definition,
   host,
   type NodeHandle,
-  resilient,
-  run,
   type RunContext,
   type RunHandle,
   type RunStatus,
-  start,
+  resilient,
+  run,
   type StepInfo,
+  start,
 } from './mechanisms/process/process.ts'
 export { any, between, gt, gte, lt, lte, oneOf, prefix, type Space, space } from './mechanisms/space/space.ts'
-export { open, type OpenOptions } from './node/open.ts'
+export { type OpenOptions, open } from './node/open.ts'

@@ -11,7 +11,13 @@ import type { Pipe } from '../log/frames.ts'
 import { connectRemote, type RemoteConnection } from '../log/remote.ts'
 import { pipeOver } from '../log/stream-pipe.ts'
 
-export async function connectSocket(socket: string, clock: Clock, label: string, ears: Ears = {}, logId?: string): Promise<RemoteConnection> {
+export async function connectSocket(
+  socket: string,
+  clock: Clock,
+  label: string,
+  ears: Ears = {},
+  logId?: string,
+): Promise<RemoteConnection> {
   return connectRemote(await pipeTo(socket), clock, label, ears, logId)
 }
 
@@ -20,7 +26,13 @@ function pipeTo(socket: string): Promise<Pipe> {
     const stream = connect(socket)
     stream.once('connect', () => resolve(pipeOver(stream)))
     stream.once('error', (cause) => {
-      reject(new PerdureError('PERDURE_E_SESSION_LOST', `The owner of the site cannot be reached (${cause.message}). It has ended; open the site again.`, { cause }))
+      reject(
+        new PerdureError(
+          'PERDURE_E_SESSION_LOST',
+          `The owner of the site cannot be reached (${cause.message}). It has ended; open the site again.`,
+          { cause },
+        ),
+      )
     })
   })
 }

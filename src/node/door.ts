@@ -5,8 +5,8 @@
  * workers are first asked for.
  */
 import type { Duplex } from 'node:stream'
-import type { Door } from '../log/generations.ts'
 import type { Gateway } from '../log/gateway.ts'
+import type { Door } from '../log/generations.ts'
 import { serve } from '../log/server.ts'
 import { pipeOver } from '../log/stream-pipe.ts'
 import { detect } from './detector.ts'

@@ -8,9 +8,9 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
 import type { Ears } from '../log/connection.ts'
-import type { Door } from '../log/generations.ts'
 import { openFolder } from '../log/folder.ts'
 import type { Gateway } from '../log/gateway.ts'
+import type { Door } from '../log/generations.ts'
 import { findOwner, thisMachine } from '../log/lock.ts'
 import { memoryLog } from '../log/memory.ts'
 import { attachedSite, type HostEvent, ownedSite, type Site } from '../log/site.ts'
@@ -38,7 +38,8 @@ export async function open(url: string = process.env['PERDURE_URL'] ?? DEFAULT_U
   refuseInWorkerImport('open')
   const parsed = parseSiteUrl(url)
   if (parsed.engine === 'memory') {
-    if (options.attach) throw new PerdureError('PERDURE_E_URL', 'A site in memory lives in its process; nobody can attach to it. Use a folder.')
+    if (options.attach)
+      throw new PerdureError('PERDURE_E_URL', 'A site in memory lives in its process; nobody can attach to it. Use a folder.')
     return owned(url, await openGateway(memoryLog(systemClock), systemClock), undefined, options)
   }
   if (options.attach) return attach(url, parsed.folder, options)
@@ -66,13 +67,23 @@ function owned(url: string, gateway: Gateway, ready: Door | undefined, options: 
 async function attach(url: string, folder: string, options: OpenOptions): Promise<Site> {
   const owner = await findOwner(folder)
   if (owner === undefined) {
-    throw new PerdureError('PERDURE_E_FOLDER', `No living process owns ${folder}, so there is nobody to attach to. Open it without { attach: true }.`, { data: { folder } })
+    throw new PerdureError(
+      'PERDURE_E_FOLDER',
+      `No living process owns ${folder}, so there is nobody to attach to. Open it without { attach: true }.`,
+      { data: { folder } },
+    )
   }
   return attachTo(url, owner.socket, systemClock, 'attached program', options)
 }
 
 /** A site over the socket of its owner. */
-export async function attachTo(url: string, socket: string, clock: Clock, label: string, options: OpenOptions = {}): Promise<Site> {
+export async function attachTo(
+  url: string,
+  socket: string,
+  clock: Clock,
+  label: string,
+  options: OpenOptions = {},
+): Promise<Site> {
   const main = await connectSocket(socket, clock, label)
   const { logId } = main
   return attachedSite(url, clock, logId, main, {

@@ -9,13 +9,17 @@ import { PerdureError } from '../errors.ts'
 import type { HostedDefinition } from '../mechanisms/process/host.ts'
 
 /** Every definition that the modules export, by name; `only` names those wanted. Errors: `PERDURE_E_IMPORT`. */
-export async function importDefinitions(modules: readonly string[], only: readonly string[] | null): Promise<readonly HostedDefinition[]> {
+export async function importDefinitions(
+  modules: readonly string[],
+  only: readonly string[] | null,
+): Promise<readonly HostedDefinition[]> {
   const found = new Map<string, HostedDefinition>()
   for (const module of modules) {
     for (const value of Object.values(await load(module))) {
       if (!isDefinition(value)) continue
       const other = found.get(value.name)
-      if (other && other !== value) throw unusable(`${module} exports two different processes named "${value.name}". Give each its own name.`)
+      if (other && other !== value)
+        throw unusable(`${module} exports two different processes named "${value.name}". Give each its own name.`)
       found.set(value.name, value)
     }
   }
@@ -23,7 +27,9 @@ export async function importDefinitions(modules: readonly string[], only: readon
   return only.map((name) => {
     const definition = found.get(name)
     if (definition) return definition
-    throw unusable(`No module exports the process "${name}" (looked in ${modules.join(', ')}). Workers import modules and host what they export: export it.`)
+    throw unusable(
+      `No module exports the process "${name}" (looked in ${modules.join(', ')}). Workers import modules and host what they export: export it.`,
+    )
   })
 }
 
@@ -47,7 +53,13 @@ async function load(module: string): Promise<Record<string, unknown>> {
 
 function isDefinition(value: unknown): value is HostedDefinition {
   const candidate = value as Partial<HostedDefinition> | null
-  return typeof candidate === 'object' && candidate !== null && typeof candidate.body === 'function' && typeof candidate.layer === 'string' && typeof candidate.name === 'string'
+  return (
+    typeof candidate === 'object' &&
+    candidate !== null &&
+    typeof candidate.body === 'function' &&
+    typeof candidate.layer === 'string' &&
+    typeof candidate.name === 'string'
+  )
 }
 
 const TYPESCRIPT = /\.[cm]?tsx?$/
@@ -58,7 +70,8 @@ export function flagsFor(modules: readonly string[]): readonly string[] {
   const own = import.meta.url
   const sources = TYPESCRIPT.test(own) ? [...modules, own] : modules
   const typescript = sources.find((module) => TYPESCRIPT.test(module))
-  const conditions = TYPESCRIPT.test(own) && !kept.some((flag) => flag.includes('perdure-src')) ? ['--conditions=perdure-src'] : []
+  const conditions =
+    TYPESCRIPT.test(own) && !kept.some((flag) => flag.includes('perdure-src')) ? ['--conditions=perdure-src'] : []
   if (typescript === undefined || stripsTypes() || kept.some((flag) => flag.includes('tsx'))) return [...kept, ...conditions]
   return [...kept, ...conditions, '--import', loaderFor(typescript)]
 }
@@ -75,7 +88,9 @@ function loaderFor(module: string): string {
       // Not installed there.
     }
   }
-  throw unusable(`${fileURLToPath(module)} is TypeScript, which Node ${process.versions.node} does not load by itself. Install tsx beside it (npm install --save-dev tsx), or use Node 22.18 or later.`)
+  throw unusable(
+    `${fileURLToPath(module)} is TypeScript, which Node ${process.versions.node} does not load by itself. Install tsx beside it (npm install --save-dev tsx), or use Node 22.18 or later.`,
+  )
 }
 
 function unusable(message: string): PerdureError {

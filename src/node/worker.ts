@@ -5,16 +5,16 @@
  * Boundary: started by `workers.ts` only. It ends when the owner, its parent or its place is gone, and never comes back by
  * itself: whoever it was is fenced, and a new process is somebody else.
  */
-import { PerdureError } from '../errors.ts'
+
 import { systemClock } from '../clock.ts'
+import { PerdureError } from '../errors.ts'
 import { failureOf } from '../log/outcome.ts'
 import { type HostedDefinition, RunHost } from '../mechanisms/process/host.ts'
 import { connectSocket } from './connect.ts'
-import { startHeartbeat, STALL_FD } from './heartbeat.ts'
+import { STALL_FD, startHeartbeat } from './heartbeat.ts'
 import { importDefinitions } from './program.ts'
 import { markWorkerImport } from './worker-import.ts'
 import { EXIT_DISMISSED, EXIT_UNUSABLE, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
-
 
 const settings = process.env[SETTINGS_VARIABLE]
 if (settings !== undefined) {
@@ -82,7 +82,9 @@ function dismiss(): never {
 }
 
 function refuse(error: unknown): Promise<never> {
-  const failure = failureOf(error instanceof PerdureError ? error : new PerdureError('PERDURE_E_IMPORT', String(error), { cause: error }))
+  const failure = failureOf(
+    error instanceof PerdureError ? error : new PerdureError('PERDURE_E_IMPORT', String(error), { cause: error }),
+  )
   return new Promise(() => {
     process.send?.({ kind: 'failed', failure } satisfies WorkerMessage, () => process.exit(EXIT_UNUSABLE))
   })

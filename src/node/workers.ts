@@ -167,7 +167,12 @@ class WorkerSlot {
     this.#report('process.exited', [this.#name, this.#boot])
     const reason = stalled ? 'its event loop was held for too long' : (signal ?? `exit code ${code}`)
     link.hear({ event: 'exit', name: this.#name, pid: child.pid ?? 0, reason })
-    this.#ready?.reject(new PerdureError('PERDURE_E_IMPORT', `The worker ${this.#name} ended before it was ready (${reason}). Look at what it wrote.`))
+    this.#ready?.reject(
+      new PerdureError(
+        'PERDURE_E_IMPORT',
+        `The worker ${this.#name} ended before it was ready (${reason}). Look at what it wrote.`,
+      ),
+    )
     if (this.#ready) this.#closing = true
     this.#ready = undefined
     if (!this.#closing) this.#again()
@@ -190,7 +195,12 @@ class WorkerSlot {
     const young = link.clock.monotonicMs() - this.#startedMs < YOUNG_MS
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0
     if (this.#youngDeaths >= MAX_YOUNG_DEATHS) {
-      return link.hear({ event: 'exit', name: this.#name, pid: 0, reason: `died young ${MAX_YOUNG_DEATHS} times in a row; it is not started again` })
+      return link.hear({
+        event: 'exit',
+        name: this.#name,
+        pid: 0,
+        reason: `died young ${MAX_YOUNG_DEATHS} times in a row; it is not started again`,
+      })
     }
     const waitMs = this.#youngDeaths < 2 ? 0 : Math.min(MAX_WAIT_MS, 50 * 2 ** this.#youngDeaths)
     if (waitMs === 0) this.#spawn()

@@ -70,7 +70,14 @@ export class Attempt {
   #over = false
   readonly #journaled: boolean
 
-  constructor(identity: AttemptIdentity, base: Base, journal: readonly JournalEntry[], deliveries: readonly Delivery[], retries: ReadonlyMap<number, number>, port: AttemptPort) {
+  constructor(
+    identity: AttemptIdentity,
+    base: Base,
+    journal: readonly JournalEntry[],
+    deliveries: readonly Delivery[],
+    retries: ReadonlyMap<number, number>,
+    port: AttemptPort,
+  ) {
     this.identity = identity
     this.port = port
     this.nowMs = base.wallMs
@@ -82,7 +89,8 @@ export class Attempt {
     this.#lastSeq = base.seq + deliveries.length
     this.#journaled = journal.length > 0 || deliveries.length > 0 || base.number > 0
     this.steps = new StepRunner(this, retries)
-    if (base.aborted) this.abort.abort(new PerdureError('PERDURE_E_CANCELLED', 'The run was cancelled before its last checkpoint.'))
+    if (base.aborted)
+      this.abort.abort(new PerdureError('PERDURE_E_CANCELLED', 'The run was cancelled before its last checkpoint.'))
   }
 
   get over(): boolean {
@@ -193,7 +201,11 @@ export class Attempt {
 
   /** What is stored beside the log is fetched before its turn. */
   #open(outcome: Stored, issued: Issued): Outcome | Promise<Outcome> {
-    if ('blob' in outcome) return this.port.blobs.get(outcome.blob).then((bytes) => ({ value: decode(bytes) }), (error: unknown) => ({ error: failureOf(error) }))
+    if ('blob' in outcome)
+      return this.port.blobs.get(outcome.blob).then(
+        (bytes) => ({ value: decode(bytes) }),
+        (error: unknown) => ({ error: failureOf(error) }),
+      )
     if ('error' in outcome) return outcome
     if (issued.kind === 'process.result') return this.#open(outcome.value as Stored, { ...issued, kind: '' })
     if (issued.alternatives === undefined) return outcome
@@ -208,7 +220,11 @@ export class Attempt {
   // Operations
 
   /** Issues an operation of the body. Throws nothing: what is wrong rejects. */
-  issue(kind: string, args: readonly unknown[], options: { signal?: AbortSignal | undefined; upload?: Promise<unknown> | undefined } = {}): Promise<unknown> {
+  issue(
+    kind: string,
+    args: readonly unknown[],
+    options: { signal?: AbortSignal | undefined; upload?: Promise<unknown> | undefined } = {},
+  ): Promise<unknown> {
     const refused = this.#refuse()
     if (refused) return refused
     if (kind === 'space.out') {
@@ -222,9 +238,16 @@ export class Attempt {
   #refuse(): Promise<never> | undefined {
     if (this.#over || this.#final !== undefined) return new Promise(() => undefined)
     if (this.steps.isInside()) {
-      return rejected('PERDURE_E_IN_STEP', 'A step used p of its process. Its function may run again after a crash, so it must not: return what you need and use p after the step.')
+      return rejected(
+        'PERDURE_E_IN_STEP',
+        'A step used p of its process. Its function may run again after a crash, so it must not: return what you need and use p after the step.',
+      )
     }
-    if (this.#checkpointing) return rejected('PERDURE_E_OUTSTANDING', 'An operation was issued while a checkpoint was under way. Await the checkpoint first.')
+    if (this.#checkpointing)
+      return rejected(
+        'PERDURE_E_OUTSTANDING',
+        'An operation was issued while a checkpoint was under way. Await the checkpoint first.',
+      )
     if (!this.#inTurn && (this.#outstanding.size > 0 || this.identity.strict)) {
       return rejected(
         'PERDURE_E_FOREIGN_AWAIT',
@@ -244,7 +267,17 @@ export class Attempt {
     if (!this.#inTurn) this.#openTurn()
     this.#lastNumber += 1
     const { promise, resolve, reject } = deferred()
-    const issued: Issued = { number: this.#lastNumber, kind, args, body, digest: bodyDigest(body), promise, resolve, reject, ...more }
+    const issued: Issued = {
+      number: this.#lastNumber,
+      kind,
+      args,
+      body,
+      digest: bodyDigest(body),
+      promise,
+      resolve,
+      reject,
+      ...more,
+    }
     this.#batch.push(issued)
     if (isQuiet(kind, args)) resolve(undefined)
     else this.#outstanding.set(issued.number, issued)
@@ -279,12 +312,25 @@ export class Attempt {
     const folded = new Map<string, Issued>()
     for (const [key, promise] of Object.entries(alternatives)) {
       const issued = this.#byPromise.get(promise)
-      if (issued === undefined || issued.step || issued.alternatives || !this.#batch.includes(issued) || !this.#outstanding.has(issued.number)) {
-        return rejected('PERDURE_E_VALUE', `p.race takes operations of p that were issued just now, such as p.sleep(ms) or space.in(template); "${key}" is none.`)
+      if (
+        issued === undefined ||
+        issued.step ||
+        issued.alternatives ||
+        !this.#batch.includes(issued) ||
+        !this.#outstanding.has(issued.number)
+      ) {
+        return rejected(
+          'PERDURE_E_VALUE',
+          `p.race takes operations of p that were issued just now, such as p.sleep(ms) or space.in(template); "${key}" is none.`,
+        )
       }
       folded.set(key, issued)
     }
-    if (folded.size === 0) return rejected('PERDURE_E_VALUE', 'p.race needs at least one operation, as in p.race({ job: jobs.in(template), late: p.sleep(1000) }).')
+    if (folded.size === 0)
+      return rejected(
+        'PERDURE_E_VALUE',
+        'p.race needs at least one operation, as in p.race({ job: jobs.in(template), late: p.sleep(1000) }).',
+      )
     const taken = new Set(folded.values())
     this.#batch = this.#batch.filter((issued) => !taken.has(issued))
     for (const { number } of taken) this.#outstanding.delete(number)
@@ -308,7 +354,10 @@ export class Attempt {
     if (refused) return refused
     if (this.#outstanding.size > 0) {
       const kinds = [...this.#outstanding.values()].map(({ kind }) => kind).join(', ')
-      return rejected('PERDURE_E_OUTSTANDING', `A checkpoint was asked for while ${this.#outstanding.size} operations were outstanding (${kinds}). Await them first.`)
+      return rejected(
+        'PERDURE_E_OUTSTANDING',
+        `A checkpoint was asked for while ${this.#outstanding.size} operations were outstanding (${kinds}). Await them first.`,
+      )
     }
     try {
       const { stored, upload } = store(state, this.port.blobs)
@@ -362,7 +411,8 @@ export class Attempt {
 
   /** The result of a step goes under the step's own number. */
   sendStep(number: number, name: string, outcome: Stored): void {
-    if (this.#outstanding.has(number)) this.#send([this.#headed(number, encodeBody(this.port.code('process.step'), [name, outcome]))])
+    if (this.#outstanding.has(number))
+      this.#send([this.#headed(number, encodeBody(this.port.code('process.step'), [name, outcome]))])
   }
 
   // Ending
@@ -382,7 +432,8 @@ export class Attempt {
     const finish = (final: Stored) => this.#send([this.#headed(number, encodeBody(this.port.code('process.end'), [final]))])
     const fail = (error: unknown) => finish({ error: failureOf(error) })
     try {
-      const { stored, upload } = 'value' in outcome ? store(outcome.value, this.port.blobs) : { stored: outcome, upload: undefined }
+      const { stored, upload } =
+        'value' in outcome ? store(outcome.value, this.port.blobs) : { stored: outcome, upload: undefined }
       if (upload) upload.then(() => finish(stored), fail)
       else finish(stored)
     } catch (error) {

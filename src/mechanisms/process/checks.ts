@@ -10,12 +10,19 @@ const MAX_KEY_BYTES = 256
 
 export function checkKey(key: unknown): string {
   if (typeof key === 'string' && key.length > 0 && Buffer.byteLength(key) <= MAX_KEY_BYTES && key.isWellFormed()) return key
-  throw usage(`The key of a run must be a text of 1 to ${MAX_KEY_BYTES} bytes, not ${typeof key === 'string' ? `one of ${Buffer.byteLength(key)} bytes` : String(key)}.`)
+  throw usage(
+    `The key of a run must be a text of 1 to ${MAX_KEY_BYTES} bytes, not ${typeof key === 'string' ? `one of ${Buffer.byteLength(key)} bytes` : String(key)}.`,
+  )
 }
 
 export function checkDefinition(definition: unknown): Definition<never, never, unknown> {
   const candidate = definition as Partial<Definition<never, never, unknown>> | null | undefined
-  if (typeof candidate === 'object' && candidate !== null && typeof candidate.body === 'function' && typeof candidate.layer === 'string') {
+  if (
+    typeof candidate === 'object' &&
+    candidate !== null &&
+    typeof candidate.body === 'function' &&
+    typeof candidate.layer === 'string'
+  ) {
     checkName(candidate.name, 'a process definition')
     return candidate as Definition<never, never, unknown>
   }
@@ -25,7 +32,8 @@ export function checkDefinition(definition: unknown): Definition<never, never, u
 export function checkStart(definition: unknown, key: unknown, input: unknown): void {
   checkDefinition(definition)
   checkKey(key)
-  if (!Array.isArray(input)) throw usage('The input of a run is an array of the arguments of its body, as in start(site, greet, "order-17", ["Ada"]).')
+  if (!Array.isArray(input))
+    throw usage('The input of a run is an array of the arguments of its body, as in start(site, greet, "order-17", ["Ada"]).')
 }
 
 /** What of a definition travels with the start of a run. */

@@ -13,8 +13,8 @@ import { type Space, spaceOver } from '../space/space.ts'
 import type { Attempt } from './attempt.ts'
 import { checkKey, checkStart, optionsOf } from './checks.ts'
 import { RepeatableRandom } from './random.ts'
-import { DEFAULT_RETRY, type RetryOptions, type StepInfo } from './steps.ts'
 import type { RunStatus } from './run.ts'
+import { DEFAULT_RETRY, type RetryOptions, type StepInfo } from './steps.ts'
 import { store } from './storing.ts'
 
 export interface StepOptions {
@@ -69,7 +69,12 @@ export interface RunContext {
   /** The tuple space of this name. */
   space(name: string): Space
   /** Starts another run; the same definition and key is the same run. */
-  start<I extends readonly unknown[], R>(definition: AnyDefinition<I, R>, key: string, input: I, options?: ChildOptions): Promise<ChildRun<R>>
+  start<I extends readonly unknown[], R>(
+    definition: AnyDefinition<I, R>,
+    key: string,
+    input: I,
+    options?: ChildOptions,
+  ): Promise<ChildRun<R>>
   /** Cuts the journal: after a crash the body starts at its top with `restored` set to this. Nothing may be outstanding. */
   checkpoint(state: unknown): Promise<void>
   /** A line for people, on the node's output; not repeated when the body is re-executed. */
@@ -101,9 +106,11 @@ class AttemptContext implements RunContext, Issuer {
   }
 
   step<R>(name: string, fn: (info: StepInfo) => Promise<R> | R, options: StepOptions = {}): Promise<R> {
-    if (typeof name !== 'string' || typeof fn !== 'function') return refuse('p.step(name, fn) needs a name and a function, as in p.step("charge", () => charge(order)).')
+    if (typeof name !== 'string' || typeof fn !== 'function')
+      return refuse('p.step(name, fn) needs a name and a function, as in p.step("charge", () => charge(order)).')
     const { timeoutMs } = options
-    if (timeoutMs !== undefined && !isDuration(timeoutMs)) return refuse(`timeoutMs of the step "${name}" is ${String(timeoutMs)}: expected milliseconds, 0 or more.`)
+    if (timeoutMs !== undefined && !isDuration(timeoutMs))
+      return refuse(`timeoutMs of the step "${name}" is ${String(timeoutMs)}: expected milliseconds, 0 or more.`)
     const retry = options.retry === false ? { ...DEFAULT_RETRY, attempts: 1 } : { ...DEFAULT_RETRY, ...options.retry }
     return this.#attempt.step(name, { fn, retry, timeoutMs }) as Promise<R>
   }
@@ -142,7 +149,12 @@ class AttemptContext implements RunContext, Issuer {
   /** A run ends its waits itself. */
   withdraw(): void {}
 
-  start<I extends readonly unknown[], R>(definition: AnyDefinition<I, R>, key: string, input: I, options: ChildOptions = {}): Promise<ChildRun<R>> {
+  start<I extends readonly unknown[], R>(
+    definition: AnyDefinition<I, R>,
+    key: string,
+    input: I,
+    options: ChildOptions = {},
+  ): Promise<ChildRun<R>> {
     try {
       checkStart(definition, key, input)
       const { stored, upload } = store(input, this.#attempt.port.blobs)

@@ -88,7 +88,8 @@ export function died(state: ProcessState, run: Run, context: Context): void {
   const { progress } = run.journal
   const count = run.deaths.progress === progress ? run.deaths.count + 1 : 1
   run.deaths = { progress, count }
-  if (count >= (run.open.size > 0 ? MAX_DEATHS_WAITING : MAX_DEATHS)) run.wedged ??= `its process died ${count} times at the same place, after operation ${lastNumber(run)}`
+  if (count >= (run.open.size > 0 ? MAX_DEATHS_WAITING : MAX_DEATHS))
+    run.wedged ??= `its process died ${count} times at the same place, after operation ${lastNumber(run)}`
   if (run.wedged !== undefined) return wedge(state, run, context)
   if (run.layer === 'restart') {
     clear(run, context)
@@ -100,7 +101,8 @@ export function died(state: ProcessState, run: Run, context: Context): void {
 /** Its body held the event loop longer than it may. */
 export function stalled(run: Run): void {
   run.stalls += 1
-  if (run.stalls >= MAX_STALLS) run.wedged = `its body held the event loop for longer than maxTurnMs (${run.maxTurnMs} ms), ${run.stalls} times`
+  if (run.stalls >= MAX_STALLS)
+    run.wedged = `its body held the event loop for longer than maxTurnMs (${run.maxTurnMs} ms), ${run.stalls} times`
 }
 
 function wedge(state: ProcessState, run: Run, context: Context): void {
@@ -116,7 +118,12 @@ function lastNumber(run: Run): number {
 
 function fieldOutcome(outcome: Stored): Outcome {
   if (!('blob' in outcome)) return outcome
-  return { error: failure('PERDURE_E_VALUE', 'The result of an active field is too large for a tuple. Let the run keep it elsewhere and return where it is.') }
+  return {
+    error: failure(
+      'PERDURE_E_VALUE',
+      'The result of an active field is too large for a tuple. Let the run keep it elsewhere and return where it is.',
+    ),
+  }
 }
 
 export function cancelled(run: Run): Failure {
@@ -124,11 +131,17 @@ export function cancelled(run: Run): Failure {
 }
 
 function wedged(run: Run, reason: string): Failure {
-  return failure('PERDURE_E_WEDGED', `The run ${run.definition} "${run.key}" is wedged: ${reason}. Mend its body, then restart or cancel the run.`)
+  return failure(
+    'PERDURE_E_WEDGED',
+    `The run ${run.definition} "${run.key}" is wedged: ${reason}. Mend its body, then restart or cancel the run.`,
+  )
 }
 
 function lost(run: Run): Failure {
-  return failure('PERDURE_E_RUN_LOST', `The process of the run ${run.definition} "${run.key}" died, and its layer is none. Choose layer restart or journal to have it go on.`)
+  return failure(
+    'PERDURE_E_RUN_LOST',
+    `The process of the run ${run.definition} "${run.key}" died, and its layer is none. Choose layer restart or journal to have it go on.`,
+  )
 }
 
 function failure(code: string, message: string): Failure {

@@ -106,5 +106,9 @@ export function disconnected(state: ProcessState, session: number, context: Cont
 
 function taken({ name, pid, parent }: Node): Outcome {
   const owner = parent === null ? `process ${pid}` : `process ${pid} of ${parent}`
-  return refusal('PERDURE_E_NODE_TAKEN', `A living node is named ${name} (${owner}). Choose another name, or stop that node first.`, { name, pid })
+  return refusal(
+    'PERDURE_E_NODE_TAKEN',
+    `A living node is named ${name} (${owner}). Choose another name, or stop that node first.`,
+    { name, pid },
+  )
 }

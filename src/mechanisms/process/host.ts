@@ -133,7 +133,14 @@ export class RunHost {
     const simple = !spec.journaled && 'value' in spec.input && (spec.base.state === null || 'value' in spec.base.state)
     if (simple) {
       const restored = spec.base.state && 'value' in spec.base.state ? spec.base.state.value : undefined
-      return this.#execute(run, hosted, spec, { entries: [], deliveries: [], retries: [], next: null }, spec.input.value, restored)
+      return this.#execute(
+        run,
+        hosted,
+        spec,
+        { entries: [], deliveries: [], retries: [], next: null },
+        spec.input.value,
+        restored,
+      )
     }
     this.#prepare(run, hosted, spec).catch((error: unknown) => this.#unprepared(run, hosted, error))
   }
@@ -142,7 +149,11 @@ export class RunHost {
     const { blobs } = this.#connection
     const input = await fetchStored(spec.input, blobs)
     const restored = spec.base.state ? await fetchStored(spec.base.state, blobs) : undefined
-    const journal = { entries: [] as JournalPage['entries'][number][], deliveries: [] as JournalPage['deliveries'][number][], retries: [] as JournalPage['retries'][number][] }
+    const journal = {
+      entries: [] as JournalPage['entries'][number][],
+      deliveries: [] as JournalPage['deliveries'][number][],
+      retries: [] as JournalPage['retries'][number][],
+    }
     let next: JournalPage['next'] = [0, 0]
     while (next !== null && spec.journaled) {
       const page = (await this.#connection.query('process', 'journal', [run, hosted.fence, ...next])) as JournalPage | null
@@ -152,12 +163,14 @@ export class RunHost {
       journal.retries.push(...page.retries)
       next = page.next
     }
-    if (this.#open && this.#hosted.get(run) === hosted) this.#execute(run, hosted, spec, { ...journal, next: null }, input, restored)
+    if (this.#open && this.#hosted.get(run) === hosted)
+      this.#execute(run, hosted, spec, { ...journal, next: null }, input, restored)
   }
 
   /** The journal or a blob could not be had: this node cannot go on with it. */
   #unprepared(run: number, hosted: Hosted, error: unknown): void {
-    if (this.#open && this.#hosted.get(run) === hosted) this.#spec.log('', String(run), `cannot be re-executed here: ${failureOf(error).message}`)
+    if (this.#open && this.#hosted.get(run) === hosted)
+      this.#spec.log('', String(run), `cannot be re-executed here: ${failureOf(error).message}`)
   }
 
   #execute(run: number, hosted: Hosted, spec: AttemptSpec, page: JournalPage, input: unknown, restored: unknown): void {
@@ -165,7 +178,13 @@ export class RunHost {
     if (definition === undefined) return
     const { incarnation, key, base } = spec
     const entries: JournalEntry[] = page.entries.map(([number, kind, digest, preview]) => ({ number, kind, digest, preview }))
-    const deliveries: Delivery[] = page.deliveries.map(([seq, number, outcome, wallMs, position]) => ({ seq, number, outcome, wallMs, position }))
+    const deliveries: Delivery[] = page.deliveries.map(([seq, number, outcome, wallMs, position]) => ({
+      seq,
+      number,
+      outcome,
+      wallMs,
+      position,
+    }))
     const identity = { run, fence: hosted.fence, incarnation, key, maxTurnMs: definition.maxTurnMs, strict: definition.strict }
     const attempt = new Attempt(identity, base, entries, deliveries, new Map(page.retries), this.#port(definition.name))
     hosted.attempt = attempt

@@ -180,7 +180,8 @@ export class ProcessMachine implements RunTable {
       case 'process.withdraw': {
         const target = Number(args[0])
         const withdrawn = context.withdraw({ kind: 'run', id: run.id }, target)
-        if (withdrawn) this.settle(run.id, target, refusal('PERDURE_E_ABORTED', `operation ${target} was withdrawn by its run`), context)
+        if (withdrawn)
+          this.settle(run.id, target, refusal('PERDURE_E_ABORTED', `operation ${target} was withdrawn by its run`), context)
         return
       }
       case 'process.live':
@@ -231,7 +232,14 @@ export class ProcessMachine implements RunTable {
   #checkpoint(run: Run, number: number, [state, randoms]: [Stored, number], context: Context): void {
     this.settle(run.id, number, { value: undefined }, context)
     if (!keepsJournal(run)) return
-    run.journal.cut({ number, seq: run.journal.lastSeq, state, wallMs: context.wallMs, randoms, aborted: run.cancelled !== undefined })
+    run.journal.cut({
+      number,
+      seq: run.journal.lastSeq,
+      state,
+      wallMs: context.wallMs,
+      randoms,
+      aborted: run.cancelled !== undefined,
+    })
   }
 
   #diverged(run: Run, error: Failure, context: Context): void {
@@ -318,10 +326,14 @@ function isCaller(a: Caller, b: Caller): boolean {
 }
 
 function unknownRun([definition, key]: readonly unknown[]): Outcome {
-  return refusal('PERDURE_E_UNKNOWN_RUN', `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`, {
-    definition,
-    key,
-  })
+  return refusal(
+    'PERDURE_E_UNKNOWN_RUN',
+    `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`,
+    {
+      definition,
+      key,
+    },
+  )
 }
 
 function keyTaken(run: Run, input: Stored): Outcome {

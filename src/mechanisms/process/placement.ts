@@ -38,7 +38,15 @@ export function place(state: ProcessState, context: Context): void {
 
 function attemptSpec(run: Run): AttemptSpec {
   const { definition, key, input, incarnation, attempt, journal } = run
-  return { definition, key, input, incarnation, attempt, base: journal.base, journaled: journal.entries.size > 0 || journal.deliveries.length > 0 }
+  return {
+    definition,
+    key,
+    input,
+    incarnation,
+    attempt,
+    base: journal.base,
+    journaled: journal.entries.size > 0 || journal.deliveries.length > 0,
+  }
 }
 
 /** Takes its place away from a run: what it sent under the old fence is refused from here on. */

@@ -42,10 +42,13 @@ export function resilient<I extends readonly unknown[], R>(
   options: DefinitionOptions = {},
 ): Definition<RunContext, I, R> {
   checkName(name, 'a process definition')
-  if (typeof body !== 'function') throw usage('resilient(name, body) needs the body as a function, as in resilient("greet", async (p, name) => …).')
+  if (typeof body !== 'function')
+    throw usage('resilient(name, body) needs the body as a function, as in resilient("greet", async (p, name) => …).')
   const { layer = 'journal', maxTurnMs = MAX_TURN_MS, retainMs = RETAIN_MS, strict = false } = options
-  if (NOT_YET_LAYERS.includes(layer)) throw new PerdureError('PERDURE_E_NOT_YET', `The layer ${layer} is part of the contract but not built yet. Use journal.`)
-  if (!['none', 'restart', 'journal'].includes(layer)) throw usage(`The layer of "${name}" is ${String(layer)}: expected none, restart or journal.`)
+  if (NOT_YET_LAYERS.includes(layer))
+    throw new PerdureError('PERDURE_E_NOT_YET', `The layer ${layer} is part of the contract but not built yet. Use journal.`)
+  if (!['none', 'restart', 'journal'].includes(layer))
+    throw usage(`The layer of "${name}" is ${String(layer)}: expected none, restart or journal.`)
   return { name, body, layer, maxTurnMs, retainMs, strict, module: callingModule() }
 }
 
@@ -104,7 +107,12 @@ export async function host(
   return { name, close, [Symbol.asyncDispose]: close }
 }
 
-async function hostHere(site: Site, name: string, definitions: readonly HostedDefinition[], capacity: number): Promise<{ close(): Promise<void> }> {
+async function hostHere(
+  site: Site,
+  name: string,
+  definitions: readonly HostedDefinition[],
+  capacity: number,
+): Promise<{ close(): Promise<void> }> {
   const { clock, logId, owner } = site.link
   let hosting: RunHost | undefined
   const connection: Connection = await site.link.connect(`host ${name}`, {
@@ -150,11 +158,17 @@ async function hostInWorkers(
   if (port === undefined) throw usage('This site cannot start worker processes. Host without the option workers.')
   const modules = new Set<string>()
   for (const { name: definition, module } of definitions) {
-    if (module === undefined) throw usage(`It cannot be told which module defines "${definition}", so workers cannot import it. Call resilient at the top of a module file.`)
+    if (module === undefined)
+      throw usage(
+        `It cannot be told which module defines "${definition}", so workers cannot import it. Call resilient at the top of a module file.`,
+      )
     modules.add(module)
   }
   const nameOf = (n: number) => `${name}/${n}`
-  return port.start({ name, nameOf, modules: [...modules], definitions: definitions.map((d) => d.name), workers, capacity }, site.link)
+  return port.start(
+    { name, nameOf, modules: [...modules], definitions: definitions.map((d) => d.name), workers, capacity },
+    site.link,
+  )
 }
 
 export interface StartRunOptions {
@@ -194,7 +208,11 @@ export async function start<I extends readonly unknown[], R>(
 }
 
 /** The handle of a run that somebody started, or will start; never starts it. */
-export function run<I extends readonly unknown[], R>(site: Site, definition: Definition<RunContext, I, R>, key: string): RunHandle<R> {
+export function run<I extends readonly unknown[], R>(
+  site: Site,
+  definition: Definition<RunContext, I, R>,
+  key: string,
+): RunHandle<R> {
   return handleOf<R>(site, (checkDefinition(definition) as { name: string }).name, checkKey(key))
 }
 
@@ -210,12 +228,22 @@ export function handleOf<R>(site: Site, definition: string, key: string): RunHan
     async status() {
       const status = (await main.query('process', 'status', [definition, key])) as RunStatus | null
       if (status !== null) return status
-      throw new PerdureError('PERDURE_E_UNKNOWN_RUN', `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`, {
-        data: { definition, key },
-      })
+      throw new PerdureError(
+        'PERDURE_E_UNKNOWN_RUN',
+        `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`,
+        {
+          data: { definition, key },
+        },
+      )
     },
     cancel: (reason) => site.issuer.issue('process.cancel', [definition, key, String(reason)]) as Promise<boolean>,
-    restart: () => Promise.reject(new PerdureError('PERDURE_E_NOT_YET', 'handle.restart is part of the contract but not built yet. Cancel the run and start it under another key.')),
+    restart: () =>
+      Promise.reject(
+        new PerdureError(
+          'PERDURE_E_NOT_YET',
+          'handle.restart is part of the contract but not built yet. Cancel the run and start it under another key.',
+        ),
+      ),
   }
 }
 

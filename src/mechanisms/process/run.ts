@@ -3,8 +3,9 @@
  *
  * Boundary: data and pure functions over it.
  */
-import type { Layer } from '../../support/definition.ts'
+
 import type { Caller } from '../../log/machine.ts'
+import type { Layer } from '../../support/definition.ts'
 import { Journal, type Stored } from './journal.ts'
 
 export type RunState = 'waiting' | 'recovering' | 'running' | 'sleeping' | 'done' | 'failed' | 'cancelled' | 'diverged' | 'wedged'
@@ -147,7 +148,8 @@ function stateOf(run: Run, hosted: boolean): { state: RunState; reason?: string 
     const { error } = run.diverged
     return { state: 'diverged', reason: 'error' in error ? error.error.message : '' }
   }
-  if (run.node === undefined) return { state: 'waiting', reason: hosted ? `no free host for ${run.definition}` : `no host for ${run.definition}` }
+  if (run.node === undefined)
+    return { state: 'waiting', reason: hosted ? `no free host for ${run.definition}` : `no host for ${run.definition}` }
   if (!run.live) return { state: 'recovering' }
   const waiting = [...run.open.values()]
   if (waiting.length === 0) return { state: 'running' }

@@ -5,7 +5,7 @@
  * `ending.ts` (how runs end) and `fencing.ts` (how nodes come and go).
  */
 import type { Context, Outcome } from '../../log/machine.ts'
-import { type Expiry, Expiries } from './expiries.ts'
+import { Expiries, type Expiry } from './expiries.ts'
 import { type Delivery, Journal, type JournalEntry } from './journal.ts'
 import { NodeTable } from './nodes.ts'
 import { type NewRun, newRun, type Race, type Run } from './run.ts'

@@ -145,7 +145,10 @@ export class StepRunner {
       const settled = () => timer && this.#forget(timer)
       port.meter.begin(run, fence, maxTurnMs)
       port.clock.hop(() => port.meter.end())
-      insideStep.run(this.#attempt, () => new Promise((done) => done(task.fn(info)))).then(resolve, reject).finally(settled)
+      insideStep
+        .run(this.#attempt, () => new Promise((done) => done(task.fn(info))))
+        .then(resolve, reject)
+        .finally(settled)
     })
   }
 
@@ -165,7 +168,11 @@ export class StepRunner {
 }
 
 function timedOut(task: StepTask, attempt: number): PerdureError {
-  return new PerdureError('PERDURE_E_TIMEOUT', `Try ${attempt} of the step "${task.name}" took longer than its timeoutMs of ${task.timeoutMs}.`, {
-    data: { step: task.name, attempt },
-  })
+  return new PerdureError(
+    'PERDURE_E_TIMEOUT',
+    `Try ${attempt} of the step "${task.name}" took longer than its timeoutMs of ${task.timeoutMs}.`,
+    {
+      data: { step: task.name, attempt },
+    },
+  )
 }
