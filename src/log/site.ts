@@ -32,6 +32,8 @@ export interface Site extends AsyncDisposable {
 export interface SiteLink {
   readonly logId: string
   readonly clock: Clock
+  /** Of this OS process. */
+  readonly pid: number
   readonly main: Connection
   /** True in the process that owns the log. */
   readonly owner: boolean
@@ -146,6 +148,7 @@ export class Hooks {
 export interface OwnedSite {
   readonly url: string
   readonly gateway: Gateway
+  readonly pid: number
   socket(): Promise<string>
   hear(event: HostEvent): void
   readonly workers?: WorkerPort | undefined
@@ -154,12 +157,13 @@ export interface OwnedSite {
 }
 
 /** The site of a process that owns its log. */
-export function ownedSite({ url, gateway, socket, hear, workers, closed }: OwnedSite): Site {
+export function ownedSite({ url, gateway, pid, socket, hear, workers, closed }: OwnedSite): Site {
   const hooks = new Hooks()
   const main = new LocalConnection(gateway, 'owner')
   const link: SiteLink = {
     logId: gateway.log.id,
     clock: gateway.clock,
+    pid,
     main,
     owner: true,
     connect: async (label, ears) => new LocalConnection(gateway, label, ears),
@@ -186,7 +190,7 @@ export function attachedSite(
   clock: Clock,
   logId: string,
   main: Connection,
-  parts: Pick<SiteLink, 'connect' | 'socket' | 'hear' | 'workers'>,
+  parts: Pick<SiteLink, 'pid' | 'connect' | 'socket' | 'hear' | 'workers'>,
 ): Site {
   const hooks = new Hooks()
   const link: SiteLink = { logId, clock, main, owner: false, beforeClose: (close) => hooks.add(close), ...parts }

@@ -34,7 +34,7 @@ export interface OpenOptions {
  * `url` defaults to the environment variable PERDURE_URL, then to `./perdure-data`.
  * Errors: `PERDURE_E_LOCKED`, `_FOLDER`, `_CORRUPT`, `_FORMAT`, `_URL`, `_NOT_YET`.
  */
-export async function open(url: string = process.env['PERDURE_URL'] ?? DEFAULT_URL, options: OpenOptions = {}): Promise<Site> {
+export async function open(url: string = process.env.PERDURE_URL ?? DEFAULT_URL, options: OpenOptions = {}): Promise<Site> {
   refuseInWorkerImport('open')
   const parsed = parseSiteUrl(url)
   if (parsed.engine === 'memory') {
@@ -57,6 +57,7 @@ function owned(url: string, gateway: Gateway, ready: Door | undefined, options: 
   return ownedSite({
     url,
     gateway,
+    pid: process.pid,
     hear: options.hear ?? printLogs,
     workers: processWorkers(),
     socket: () => door.socket(),
@@ -87,6 +88,7 @@ export async function attachTo(
   const main = await connectSocket(socket, clock, label)
   const { logId } = main
   return attachedSite(url, clock, logId, main, {
+    pid: process.pid,
     connect: (name: string, ears: Ears) => connectSocket(socket, clock, name, ears, logId),
     socket: async () => socket,
     hear: options.hear ?? printLogs,

@@ -35,7 +35,7 @@ export async function importDefinitions(
 
 /** The process a program file is about: its default export. Errors: `PERDURE_E_IMPORT`. */
 export async function importDefault(module: string): Promise<HostedDefinition> {
-  const exported = (await load(module))['default']
+  const exported = (await load(module)).default
   if (isDefinition(exported)) return exported
   const found = exported === undefined ? 'has no default export' : 'has a default export that is none'
   throw unusable(`${module} ${found}. Expected a process: export default resilient('name', async (p) => …).`)
@@ -47,7 +47,7 @@ async function load(module: string): Promise<Record<string, unknown>> {
   } catch (cause) {
     if (cause instanceof PerdureError) throw cause
     const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
-    throw new PerdureError('PERDURE_E_IMPORT', `${module} cannot be loaded; it threw at import:\n${message}`, { cause })
+    throw unusable(`${module} cannot be loaded; it threw at import:\n${message}`, cause)
   }
 }
 
@@ -93,6 +93,6 @@ function loaderFor(module: string): string {
   )
 }
 
-function unusable(message: string): PerdureError {
-  return new PerdureError('PERDURE_E_IMPORT', message)
+function unusable(message: string, cause?: unknown): PerdureError {
+  return new PerdureError('PERDURE_E_IMPORT', message, { cause })
 }

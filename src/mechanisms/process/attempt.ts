@@ -28,6 +28,12 @@ import { store } from './storing.ts'
 /** Every so many quiet operations one waits for its reply, so that a loop of them cannot run away from the log. */
 const QUIET_IN_A_ROW = 256
 
+export interface IssueOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What must have been stored before the operation is sent. */
+  readonly upload?: Promise<unknown> | undefined
+}
+
 interface Issued {
   readonly number: number
   readonly kind: string
@@ -166,7 +172,7 @@ export class Attempt {
     this.#busy = true
     const issued = this.#outstanding.get(delivery.number)
     const opened = issued ? this.#open(delivery.outcome, issued) : (delivery.outcome as Outcome)
-    if (opened instanceof Promise) opened.then((outcome) => this.#turn(delivery, issued, outcome))
+    if (opened instanceof Promise) void opened.then((outcome) => this.#turn(delivery, issued, outcome))
     else this.#turn(delivery, issued, opened)
   }
 
@@ -220,71 +226,57 @@ export class Attempt {
   // Operations
 
   /** Issues an operation of the body. Throws nothing: what is wrong rejects. */
-  issue(
-    kind: string,
-    args: readonly unknown[],
-    options: { signal?: AbortSignal | undefined; upload?: Promise<unknown> | undefined } = {},
-  ): Promise<unknown> {
-    const refused = this.#refuse()
-    if (refused) return refused
-    if (kind === 'space.out') {
+  issue(kind: string, args: readonly unknown[], options: IssueOptions = {}): Promise<unknown> {
+    return this.#admitted(() => {
+      if (kind !== 'space.out') return this.#issue(kind, args, options)
       this.#quietInARow += 1
-      if (this.#quietInARow >= QUIET_IN_A_ROW) return this.#issue(kind, [...args, { acknowledge: true }], options)
-    }
-    return this.#issue(kind, args, options)
+      return this.#issue(kind, this.#quietInARow < QUIET_IN_A_ROW ? args : [...args, { acknowledge: true }], options)
+    })
   }
 
-  /** Why an operation cannot be issued now; undefined when it can. */
-  #refuse(): Promise<never> | undefined {
+  /** Calls `issue` unless something forbids it now. After the end nothing is issued, and nobody is told. */
+  #admitted(issue: () => Promise<unknown>): Promise<unknown> {
     if (this.#over || this.#final !== undefined) return new Promise(() => undefined)
+    const refusal = this.#refusal()
+    if (refusal) return unheard(Promise.reject(refusal))
+    try {
+      return issue()
+    } catch (error) {
+      return unheard(Promise.reject(error))
+    }
+  }
+
+  #refusal(): PerdureError | undefined {
     if (this.steps.isInside()) {
-      return rejected(
+      return new PerdureError(
         'PERDURE_E_IN_STEP',
-        'A step used p of its process. Its function may run again after a crash, so it must not: return what you need and use p after the step.',
+        'A step used p of its process. Its function may be called again after a crash, so it must not: return what you need, and use p after the step.',
       )
     }
-    if (this.#checkpointing)
-      return rejected(
+    if (this.#checkpointing) {
+      return new PerdureError(
         'PERDURE_E_OUTSTANDING',
         'An operation was issued while a checkpoint was under way. Await the checkpoint first.',
       )
-    if (!this.#inTurn && (this.#outstanding.size > 0 || this.identity.strict)) {
-      return rejected(
-        'PERDURE_E_FOREIGN_AWAIT',
-        'An operation was issued after awaiting something that is no operation of p, while others were outstanding, so their order would not repeat. Put the foreign await into a step.',
-      )
     }
-    return undefined
+    if (this.#inTurn || (this.#outstanding.size === 0 && !this.identity.strict)) return undefined
+    return new PerdureError(
+      'PERDURE_E_FOREIGN_AWAIT',
+      'An operation was issued after awaiting something that is no operation of p, while others were outstanding, so their order would not repeat. Put the foreign await into a step.',
+    )
   }
 
   #issue(kind: string, args: readonly unknown[], more: Partial<Issued>): Promise<unknown> {
-    let body: Uint8Array
-    try {
-      body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    const body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args)
     if (!this.#inTurn) this.#openTurn()
     this.#lastNumber += 1
-    const { promise, resolve, reject } = deferred()
-    const issued: Issued = {
-      number: this.#lastNumber,
-      kind,
-      args,
-      body,
-      digest: bodyDigest(body),
-      promise,
-      resolve,
-      reject,
-      ...more,
-    }
+    const issued: Issued = { number: this.#lastNumber, kind, args, body, digest: bodyDigest(body), ...deferred(), ...more }
     this.#batch.push(issued)
-    if (isQuiet(kind, args)) resolve(undefined)
+    if (isQuiet(kind, args)) issued.resolve(undefined)
     else this.#outstanding.set(issued.number, issued)
-    this.#byPromise.set(promise, issued)
-    promise.catch(() => undefined)
+    this.#byPromise.set(issued.promise, issued)
     if (issued.signal) this.#heed(issued.signal, issued)
-    return promise
+    return unheard(issued.promise)
   }
 
   #heed(signal: AbortSignal, issued: Issued): void {
@@ -299,43 +291,27 @@ export class Attempt {
 
   /** A step takes its number now; its function is called when everything before it is durable. */
   step(name: string, task: Omit<StepTask, 'number' | 'name'>): Promise<unknown> {
-    const refused = this.#refuse()
-    if (refused) return refused
-    const number = this.#lastNumber + 1
-    return this.#issue('process.step', [name], { step: { ...task, number, name } })
+    return this.#admitted(() => this.#issue('process.step', [name], { step: { ...task, number: this.#lastNumber + 1, name } }))
   }
 
   /** Folds operations that were issued in this turn into one, of which the first answer counts. */
   race(alternatives: Readonly<Record<string, Promise<unknown>>>): Promise<unknown> {
-    const refused = this.#refuse()
-    if (refused) return refused
-    const folded = new Map<string, Issued>()
-    for (const [key, promise] of Object.entries(alternatives)) {
-      const issued = this.#byPromise.get(promise)
-      if (
-        issued === undefined ||
-        issued.step ||
-        issued.alternatives ||
-        !this.#batch.includes(issued) ||
-        !this.#outstanding.has(issued.number)
-      ) {
-        return rejected(
-          'PERDURE_E_VALUE',
-          `p.race takes operations of p that were issued just now, such as p.sleep(ms) or space.in(template); "${key}" is none.`,
-        )
-      }
-      folded.set(key, issued)
-    }
-    if (folded.size === 0)
-      return rejected(
-        'PERDURE_E_VALUE',
-        'p.race needs at least one operation, as in p.race({ job: jobs.in(template), late: p.sleep(1000) }).',
-      )
-    const taken = new Set(folded.values())
-    this.#batch = this.#batch.filter((issued) => !taken.has(issued))
-    for (const { number } of taken) this.#outstanding.delete(number)
-    const entries = [...folded].map(([key, { number, kind, body }]) => [key, number, kind, argsOf(body)])
-    return this.#issue('process.race', [entries], { alternatives: folded })
+    return this.#admitted(() => {
+      const folded = new Map(Object.entries(alternatives).map(([key, promise]) => [key, this.#unsent(key, promise)] as const))
+      if (folded.size === 0) throw noRace('p.race needs at least one operation')
+      const taken = new Set(folded.values())
+      this.#batch = this.#batch.filter((issued) => !taken.has(issued))
+      for (const { number } of taken) this.#outstanding.delete(number)
+      const entries = [...folded].map(([key, { number, kind, body }]) => [key, number, kind, argsOf(body)])
+      return this.#issue('process.race', [entries], { alternatives: folded })
+    })
+  }
+
+  #unsent(key: string, promise: Promise<unknown>): Issued {
+    const issued = this.#byPromise.get(promise)
+    const foldable = issued && !issued.step && !issued.alternatives && !issued.upload && this.#outstanding.has(issued.number)
+    if (foldable && this.#batch.includes(issued)) return issued
+    throw noRace(`p.race takes operations of p that were issued just now; "${key}" is none`)
   }
 
   /** A line for people; not repeated at replay, and not before what it is based on is durable. */
@@ -350,23 +326,19 @@ export class Attempt {
 
   /** Cuts the journal. The state is what a restored body starts with. */
   checkpoint(state: unknown, randoms: number): Promise<unknown> {
-    const refused = this.#refuse()
-    if (refused) return refused
-    if (this.#outstanding.size > 0) {
-      const kinds = [...this.#outstanding.values()].map(({ kind }) => kind).join(', ')
-      return rejected(
-        'PERDURE_E_OUTSTANDING',
-        `A checkpoint was asked for while ${this.#outstanding.size} operations were outstanding (${kinds}). Await them first.`,
-      )
-    }
-    try {
+    return this.#admitted(() => {
+      if (this.#outstanding.size > 0) {
+        const kinds = [...this.#outstanding.values()].map(({ kind }) => kind).join(', ')
+        throw new PerdureError(
+          'PERDURE_E_OUTSTANDING',
+          `A checkpoint was asked for while ${this.#outstanding.size} operations were outstanding (${kinds}). Await them first.`,
+        )
+      }
       const { stored, upload } = store(state, this.port.blobs)
       const issued = this.#issue('process.checkpoint', [stored, randoms], { upload })
       this.#checkpointing = true
       return issued
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    })
   }
 
   /** Compares the batch with the journal and sends what is beyond it; false if the attempt ended over it. */
@@ -384,7 +356,7 @@ export class Attempt {
       } else if (issued.step) {
         if (this.#live) this.steps.start(issued.step)
         else this.#waitingSteps.push(issued)
-      } else if (issued.upload) {
+      } else if (issued.upload !== undefined) {
         issued.upload.then(
           () => this.#send([this.#headed(issued.number, issued.body)]),
           (error: unknown) => issued.reject(error),
@@ -434,7 +406,7 @@ export class Attempt {
     try {
       const { stored, upload } =
         'value' in outcome ? store(outcome.value, this.port.blobs) : { stored: outcome, upload: undefined }
-      if (upload) upload.then(() => finish(stored), fail)
+      if (upload !== undefined) upload.then(() => finish(stored), fail)
       else finish(stored)
     } catch (error) {
       fail(error)
@@ -458,13 +430,20 @@ function argsOf(body: Uint8Array): unknown {
   return reader.value()
 }
 
-function rejected(code: ConstructorParameters<typeof PerdureError>[0], message: string): Promise<never> {
-  const promise = Promise.reject(new PerdureError(code, message))
+function noRace(what: string): PerdureError {
+  return new PerdureError(
+    'PERDURE_E_VALUE',
+    `${what}. Issue the operations in the call, as in p.race({ job: jobs.in(template), late: p.sleep(1000) }).`,
+  )
+}
+
+/** A body need not await what it issues; then nobody is there to hear that it failed. */
+function unheard(promise: Promise<unknown>): Promise<unknown> {
   promise.catch(() => undefined)
   return promise
 }
 
-function deferred(): { promise: Promise<unknown>; resolve: (value: unknown) => void; reject: (error: unknown) => void } {
+function deferred(): Pick<Issued, 'promise' | 'resolve' | 'reject'> {
   let resolve: (value: unknown) => void = () => undefined
   let reject: (error: unknown) => void = () => undefined
   const promise = new Promise<unknown>((yes, no) => {

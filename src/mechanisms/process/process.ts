@@ -125,7 +125,7 @@ async function hostHere(
     parent: null,
     parentSession: 0,
     boot: clock.randomId(),
-    pid: process.pid,
+    pid: site.link.pid,
     definitions,
     capacity,
     logId,
