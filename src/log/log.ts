@@ -19,6 +19,7 @@
 
 export interface LogRecord {
   readonly index: number
+  /** May be a view of a larger buffer that the engine has read: do not change it, and copy what is kept for long. */
   readonly bytes: Uint8Array
 }
 
@@ -45,7 +46,7 @@ export interface Log {
   durable(index: number): Promise<void>
   /** `advanced` is called whenever `durableIndex` has grown, `failed` once when the engine fails. One watcher per log. */
   watch(watcher: LogWatcher): void
-  /** Records from index `from` on, then live until the signal aborts or the log closes. `PERDURE_E_TRIMMED` when `from` is gone. */
+  /** Records from index `from` on, those that are not durable yet included, then live until the signal aborts or the log closes. `PERDURE_E_TRIMMED` when `from` is gone. */
   read(from: number, options?: { signal?: AbortSignal; live?: boolean }): AsyncIterable<LogRecord>
   /** Allows the engine to forget records below `before`. It may keep some. */
   trim(before: number): Promise<void>

@@ -206,19 +206,10 @@ class SimulatedCommitter implements Committer {
   }
 
   commit(commit: Commit, done: (failure: Error | undefined) => void): void {
-    this.#underWay = new Promise((ended) => {
-      const finish = (failure: Error | undefined) => {
-        ended()
-        if (this.#life.alive) done(failure)
-      }
-      this.#clock.hop(() => {
-        const failure = this.#attempt(() => this.#write(commit))
-        if (failure) return finish(failure)
-        const sync = () => finish(this.#attempt(() => this.#sync(commit)))
-        if (this.#commitMs) this.#clock.after(this.#commitMs(), sync)
-        else this.#clock.hop(sync)
-      })
-    })
+    this.#underWay = this.#carryOut(commit).then(
+      () => this.#report(done, undefined),
+      (failure: Error) => this.#report(done, failure),
+    )
   }
 
   close(): Promise<void> {
@@ -235,18 +226,28 @@ class SimulatedCommitter implements Committer {
     if (half < bytes.length) this.#disk.write(commit.name, offset + half, bytes.subarray(half))
   }
 
-  #sync(commit: Commit): void {
+  /** Every call of the system in a turn of its own: a crash may come between any two. */
+  async #carryOut(commit: Commit): Promise<void> {
+    await this.#turn()
+    this.#write(commit)
+    if (this.#commitMs) await this.#wait(this.#commitMs())
+    else await this.#turn()
     this.#disk.sync(commit.name)
-    if (commit.kind === 'create') this.#disk.syncFolder()
+    if (commit.kind === 'append') return
+    await this.#turn()
+    this.#disk.syncFolder()
   }
 
-  #attempt(act: () => void): Error | undefined {
-    try {
-      act()
-      return undefined
-    } catch (error) {
-      return error as Error
-    }
+  #report(done: (failure: Error | undefined) => void, failure: Error | undefined): void {
+    if (this.#life.alive) this.#clock.hop(() => this.#life.alive && done(failure))
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.hop(resolve))
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(delayMs, resolve))
   }
 }
 

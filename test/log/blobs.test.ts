@@ -52,11 +52,15 @@ test('a blob whose put has resolved survives a power cut, and any other is whole
 test('a blob that cannot be written fails the log, since nobody knows what else was lost', async () => {
   for (const kind of ['write', 'sync', 'rename']) {
     let fails = false
-    const fault = (call: { kind: string; name: string }) => (fails && call.kind === kind && call.name.startsWith('blobs/') ? 'EIO' : undefined)
+    const fault = (call: { kind: string; name: string }) =>
+      fails && call.kind === kind && call.name.startsWith('blobs/') ? 'EIO' : undefined
     const disk = new FaultyDisk({ clock: systemClock, random: seeded(1), fault })
     const log = await openDisk(disk.start())
     fails = true
-    await expect(log.blobs.put(new Uint8Array(9)), kind).rejects.toMatchObject({ code: 'PERDURE_E_LOG_FAILED', data: { code: 'EIO' } })
+    await expect(log.blobs.put(new Uint8Array(9)), kind).rejects.toMatchObject({
+      code: 'PERDURE_E_LOG_FAILED',
+      data: { code: 'EIO' },
+    })
     expect(() => log.append(new Uint8Array(1))).toThrow(expect.objectContaining({ code: 'PERDURE_E_LOG_FAILED' }))
     await log.close()
   }

@@ -109,6 +109,24 @@ describe('a torn tail', () => {
     }
   })
 
+  test('is still a torn tail when the power goes again while it is being cut', async () => {
+    const { disk, segment } = await written(10, 'one by one')
+    const whole = disk.contentOf(segment)
+    let reached = 0
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const torn = new FaultyDisk({ clock: systemClock, random: seeded(seed) })
+      torn.replace(segment, whole.slice(0, -5))
+      openDisk(torn.start()).catch(() => undefined)
+      while (torn.names.every((name) => !name.startsWith('log-00000002'))) await new Promise<void>((hop) => systemClock.hop(hop))
+      torn.crash()
+      reached += torn.names.some((name) => name.startsWith('log-00000002')) ? 1 : 0
+      const { log, content } = await opened(torn)
+      expect(content, `seed ${seed}`).toEqual(records(9))
+      await log.close()
+    }
+    expect(reached).toBeGreaterThan(20)
+  })
+
   test('that holds copies of frames is still a torn tail', async () => {
     const foreign = await written(9, 'one by one')
     const { disk, segment } = await written(5, 'one by one')
