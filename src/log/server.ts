@@ -51,6 +51,9 @@ class Server implements Listener, ServedConnection {
   readonly #hooks: ServeHooks
   readonly #uploads = new Map<number, Uint8Array[]>()
   #replies: [number, Outcome][] = []
+  /** Position of the last note, and up to which durability was told. */
+  #noted = 0
+  #told = 0
   session = 0
   label = ''
   #open = true
@@ -203,10 +206,14 @@ class Server implements Listener, ServedConnection {
   }
 
   note(body: readonly unknown[], position: number): void {
+    this.#noted = position
     this.#send(['note', position, body])
   }
 
+  /** Only who was told something that is not durable yet waits to hear that it is. */
   durableTo(position: number): void {
+    if (this.#noted <= this.#told) return
+    this.#told = position
     this.#send(['durable', position])
   }
 

@@ -45,6 +45,8 @@ export interface SiteLink {
   beforeClose(close: () => Promise<void>): () => void
   /** Hears what happens on the nodes hosted here. */
   hear(event: HostEvent): void
+  /** Proves to the owner that the process of a session lives, until the returned function is called; absent in the owner itself. */
+  beat?(session: number): () => void
   /** Starts worker processes; absent where there are none, as in the simulator. */
   readonly workers?: WorkerPort | undefined
 }
@@ -190,7 +192,7 @@ export function attachedSite(
   clock: Clock,
   logId: string,
   main: Connection,
-  parts: Pick<SiteLink, 'pid' | 'connect' | 'socket' | 'hear' | 'workers'>,
+  parts: Pick<SiteLink, 'pid' | 'beat' | 'connect' | 'socket' | 'hear' | 'workers'>,
 ): Site {
   const hooks = new Hooks()
   const link: SiteLink = { logId, clock, main, owner: false, beforeClose: (close) => hooks.add(close), ...parts }

@@ -17,6 +17,7 @@ import { attachedSite, type HostEvent, ownedSite, type Site } from '../log/site.
 import { openGateway } from './compose.ts'
 import { connectSocket } from './connect.ts'
 import { doorOf } from './door.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { DEFAULT_URL, parseSiteUrl } from './url.ts'
 import { refuseInWorkerImport } from './worker-import.ts'
 import { processWorkers } from './workers.ts'
@@ -91,6 +92,7 @@ export async function attachTo(
     pid: process.pid,
     connect: (name: string, ears: Ears) => connectSocket(socket, clock, name, ears, logId),
     socket: async () => socket,
+    beat: (session) => startHeartbeat(socket, session, null).stop,
     hear: options.hear ?? printLogs,
     workers: processWorkers(),
   })

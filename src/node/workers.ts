@@ -62,6 +62,8 @@ class Pool implements WorkerPool {
       note: (body) => {
         if (body[0] === 'fenced') this.#fenced(String(body[2]))
       },
+      // Without the site there is nothing to work for; the workers notice by themselves.
+      closed: () => void this.close(),
     })
     for (let n = 1; n <= this.spec.workers; n++) this.#workers.push(new WorkerSlot(this, this.spec.nameOf(n)))
     try {
@@ -164,7 +166,11 @@ class WorkerSlot {
     if (this.#child !== child) return
     this.#child = undefined
     const stalled = this.#reportStall()
-    this.#report('process.exited', [this.#name, this.#boot])
+    this.#report(this.#closing ? 'process.leave' : 'process.exited', [this.#name, this.#boot])
+    if (this.#closing) {
+      this.#ready?.reject(new PerdureError('PERDURE_E_CLOSED', `The workers of ${this.#name} were closed while they started.`))
+      return
+    }
     const reason = stalled ? 'its event loop was held for too long' : (signal ?? `exit code ${code}`)
     link.hear({ event: 'exit', name: this.#name, pid: child.pid ?? 0, reason })
     this.#ready?.reject(

@@ -133,15 +133,18 @@ async function hostHere(
     meter: NO_METER,
     log: (definition, key, text) => site.link.hear({ event: 'log', name, definition, key, text }),
   })
+  const stopBeating = site.link.beat?.(connection.session)
   try {
     await hosting.register()
   } catch (error) {
+    stopBeating?.()
     connection.close()
     throw error
   }
   return {
     async close() {
       await hosting.leave().catch(() => undefined)
+      stopBeating?.()
       connection.close()
     },
   }
