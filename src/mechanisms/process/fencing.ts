@@ -45,6 +45,7 @@ export function register(state: ProcessState, { caller, number, args }: Operatio
     epoch: context.position,
     runs: new Set(),
     suspectedAt: undefined,
+    connected: true,
   })
   context.reply(caller, number, { value: context.position })
   place(state, context)
@@ -90,7 +91,7 @@ export function fenceSuspected(state: ProcessState, name: string, suspectedAt: u
 /** Anything heard of a node refutes a suspicion of it. */
 export function heard(state: ProcessState, name: string, context: Context): void {
   const node = state.nodes.get(name)
-  if (node?.suspectedAt === undefined) return
+  if (node?.suspectedAt === undefined || !node.connected) return
   node.suspectedAt = undefined
   place(state, context)
 }
@@ -98,6 +99,7 @@ export function heard(state: ProcessState, name: string, context: Context): void
 /** The connection of these nodes broke. */
 export function disconnected(state: ProcessState, session: number, context: Context): void {
   for (const node of state.nodes.ofSession(session)) {
+    node.connected = false
     node.suspectedAt = context.position
     const deadlineMs = context.wallMs + SUSPICION_MS
     state.expireAt(context, deadlineMs, { kind: 'silent', run: 0, number: context.position, node: node.name })

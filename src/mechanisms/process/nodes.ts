@@ -24,8 +24,10 @@ export interface Node {
   /** Position of its registration. */
   readonly epoch: number
   readonly runs: Set<number>
-  /** Position at which it was suspected; cleared by anything heard from it. */
+  /** Position at which it was suspected; cleared by anything heard from it while it is connected. */
   suspectedAt: number | undefined
+  /** False once its connection broke: it cannot come back under this registration. */
+  connected: boolean
 }
 
 export class NodeTable {
