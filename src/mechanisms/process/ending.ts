@@ -34,7 +34,7 @@ export function end(state: ProcessState, run: Run, outcome: Stored, context: Con
   run.ended = { state: kind, outcome: final, atMs: context.wallMs }
   run.position = context.position
   clear(run, context)
-  answerWaiters(run, context)
+  answerWaiters(state, run, context)
   if (run.placeholder) state.completeField(run.placeholder.id, run.placeholder.field, fieldOutcome(final), context)
   state.expireAt(context, context.wallMs + run.retainMs, { kind: 'forget', run: run.id, number: 0 })
   place(state, context)
@@ -56,12 +56,10 @@ export function verdictOf(run: Run): Stored | undefined {
   return undefined
 }
 
-export function answerWaiters(run: Run, context: Context): void {
+export function answerWaiters(state: ProcessState, run: Run, context: Context): void {
   const verdict = verdictOf(run)
   if (verdict === undefined) return
-  const waiters = run.waiters
-  run.waiters = []
-  for (const { caller, number } of waiters) context.reply(caller, number, { value: verdict })
+  for (const { caller, number } of state.waiters.takeOf(run.id)) context.reply(caller, number, { value: verdict })
 }
 
 /** Tells the body through its signal, then through every operation it waits for; it may clean up for a while. */
@@ -107,7 +105,7 @@ export function stalled(run: Run): void {
 
 function wedge(state: ProcessState, run: Run, context: Context): void {
   state.nodes.stopWaiting(run)
-  answerWaiters(run, context)
+  answerWaiters(state, run, context)
 }
 
 function lastNumber(run: Run): number {

@@ -16,7 +16,8 @@ export interface Expiry {
 
 export class Expiries {
   readonly #byToken = new Map<number, { readonly atMs: number; readonly expiry: Expiry }>()
-  readonly #wakes = new Map<string, number>()
+  /** Tokens of sleeps, by run, then by number. */
+  readonly #wakes = new Map<number, Map<number, number>>()
   #next = 1
 
   /** The token to schedule. */
@@ -29,25 +30,30 @@ export class Expiries {
 
   #put(token: number, atMs: number, expiry: Expiry): void {
     this.#byToken.set(token, { atMs, expiry })
-    if (expiry.kind === 'wake') this.#wakes.set(`${expiry.run}:${expiry.number}`, token)
+    if (expiry.kind !== 'wake') return
+    const ofRun = this.#wakes.get(expiry.run) ?? new Map()
+    this.#wakes.set(expiry.run, ofRun.set(expiry.number, token))
   }
 
   take(token: number): Expiry | undefined {
     const expiry = this.#byToken.get(token)?.expiry
     this.#byToken.delete(token)
-    if (expiry?.kind === 'wake') this.#wakes.delete(`${expiry.run}:${expiry.number}`)
+    if (expiry?.kind !== 'wake') return expiry
+    const ofRun = this.#wakes.get(expiry.run)
+    ofRun?.delete(expiry.number)
+    if (ofRun?.size === 0) this.#wakes.delete(expiry.run)
     return expiry
   }
 
   /** Takes back a sleep; false if there is none under this number. */
   dropWake(run: number, number: number): boolean {
-    const token = this.#wakes.get(`${run}:${number}`)
+    const token = this.#wakes.get(run)?.get(number)
     return token !== undefined && this.take(token) !== undefined
   }
 
   /** Takes back every sleep of a run. */
   dropWakes(run: number): void {
-    for (const [token, { expiry }] of this.#byToken) if (expiry.kind === 'wake' && expiry.run === run) this.take(token)
+    for (const token of [...(this.#wakes.get(run)?.values() ?? [])]) this.take(token)
   }
 
   snapshot(): unknown {

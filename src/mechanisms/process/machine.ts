@@ -20,6 +20,7 @@ import { refusal } from '../../log/outcome.ts'
 import type { RunTable } from '../../log/replica.ts'
 import type { Admission } from '../../log/sessions.ts'
 import type { Layer } from '../../support/definition.ts'
+import type { EvalPort, EvalRun } from '../space/eval.ts'
 import { answer, isQuiet, keepsJournal, startRace } from './delivery.ts'
 import { answerWaiters, cancel, cancelled, end, stalled, verdictOf } from './ending.ts'
 import { disconnected, fence, fenceNamed, fenceSuspected, heard, register, suspect } from './fencing.ts'
@@ -39,19 +40,7 @@ export interface StartOptions {
   readonly attached?: boolean
 }
 
-/** A run that fills a field of an active tuple. */
-export interface FieldStart {
-  readonly definition: string
-  readonly key: string
-  readonly input: unknown
-  readonly layer: string
-  readonly retainMs: number
-  readonly maxTurnMs: number
-  readonly placeholder: number
-  readonly field: number
-}
-
-export class ProcessMachine implements RunTable {
+export class ProcessMachine implements RunTable, EvalPort {
   readonly name = 'process'
   readonly operations = {
     'process.node': 40,
@@ -82,7 +71,7 @@ export class ProcessMachine implements RunTable {
   }
 
   /** Starts the run of an active field. */
-  start(spec: FieldStart, context: Context): void {
+  start(spec: EvalRun, context: Context): void {
     const { placeholder, field, input, layer, ...rest } = spec
     this.#state.add({
       ...rest,
@@ -217,7 +206,7 @@ export class ProcessMachine implements RunTable {
     if (run === undefined) return context.reply(caller, number, unknownRun(args))
     const verdict = verdictOf(run)
     if (verdict) context.reply(caller, number, { value: verdict })
-    else run.waiters.push({ caller, number })
+    else this.#state.waiters.add(run.id, caller, number)
   }
 
   #cancel(args: readonly unknown[], context: Context): Outcome {
@@ -248,14 +237,12 @@ export class ProcessMachine implements RunTable {
     displace(this.#state, run)
     this.#state.nodes.wait(run)
     place(this.#state, context)
-    answerWaiters(run, context)
+    answerWaiters(this.#state, run, context)
   }
 
   ended(caller: Caller, context: Context): void {
     if (caller.kind === 'gateway') return
-    for (const run of this.#state.runs.values()) {
-      if (run.waiters.length > 0) run.waiters = run.waiters.filter((waiter) => !isCaller(waiter.caller, caller))
-    }
+    this.#state.waiters.dropAll(caller)
     if (caller.kind === 'run') this.#state.expiries.dropWakes(caller.id)
     else disconnected(this.#state, caller.id, context)
   }
@@ -267,13 +254,7 @@ export class ProcessMachine implements RunTable {
 
   withdraw(caller: Caller, number: number): boolean {
     if (caller.kind === 'run' && this.#state.expiries.dropWake(caller.id, number)) return true
-    for (const run of this.#state.runs.values()) {
-      const left = run.waiters.filter((waiter) => waiter.number !== number || !isCaller(waiter.caller, caller))
-      if (left.length === run.waiters.length) continue
-      run.waiters = left
-      return true
-    }
-    return false
+    return this.#state.waiters.drop(caller, number)
   }
 
   expire(token: number, context: Context): void {
@@ -319,10 +300,6 @@ function enter(run: Run, operation: IncomingOperation): void {
     run.journal.entries.set(number, { number, kind: name, digest, preview: shown })
   }
   if (!isQuiet(name, args)) run.open.set(number, { kind: name, preview: shown })
-}
-
-function isCaller(a: Caller, b: Caller): boolean {
-  return a.kind !== 'gateway' && a.kind === b.kind && a.id === b.id
 }
 
 function unknownRun([definition, key]: readonly unknown[]): Outcome {

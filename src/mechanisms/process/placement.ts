@@ -45,7 +45,7 @@ function attemptSpec(run: Run): AttemptSpec {
     incarnation,
     attempt,
     base: journal.base,
-    journaled: journal.entries.size > 0 || journal.deliveries.length > 0,
+    journaled: journal.entries.size > 0 || journal.deliveries.length > 0 || journal.retries.size > 0,
   }
 }
 

@@ -4,7 +4,6 @@
  * Boundary: data and pure functions over it.
  */
 
-import type { Caller } from '../../log/machine.ts'
 import type { Layer } from '../../support/definition.ts'
 import { Journal, type Stored } from './journal.ts'
 
@@ -45,43 +44,9 @@ export interface Race {
   readonly alternatives: readonly (readonly [key: string, number: number])[]
 }
 
-export interface Run {
-  /** Counted by the machine, never reused. */
-  readonly id: number
-  readonly definition: string
-  readonly key: string
-  readonly input: Stored
-  readonly layer: Layer
-  readonly maxTurnMs: number
-  readonly retainMs: number
-  readonly startedMs: number
-  /** A run that is cancelled together with this one. */
-  readonly attachedTo: number | undefined
-  /** The field of an active tuple that its result fills in. */
-  readonly placeholder: { readonly id: number; readonly field: number } | undefined
-  journal: Journal
-  /** Operations without an answer yet. */
-  open: Map<number, OpenOperation>
-  /** By the number of each alternative. */
-  races: Map<number, Race>
-  waiters: { readonly caller: Caller; readonly number: number }[]
-  incarnation: number
-  attempt: number
-  node: string | undefined
-  /** Position of its placement; operations under any other are refused. */
-  fence: number
-  live: boolean
-  position: number
-  cancelled: string | undefined
-  wedged: string | undefined
-  /** What its last body did that the journal does not say, and the builds that did. */
-  diverged: { readonly error: Stored; readonly builds: string[] } | undefined
-  deaths: { readonly progress: number; readonly count: number }
-  stalls: number
-  ended: Ended | undefined
-}
-
+/** What is known of a run when it starts. */
 export interface NewRun {
+  /** Counted by the machine, never reused. */
   readonly id: number
   readonly definition: string
   readonly key: string
@@ -92,19 +57,41 @@ export interface NewRun {
   readonly startedMs: number
   /** Of its start. */
   readonly position: number
+  /** A run that is cancelled together with this one. */
   readonly attachedTo?: number | undefined
+  /** The field of an active tuple that its result fills in. */
   readonly placeholder?: { readonly id: number; readonly field: number } | undefined
+}
+
+export interface Run extends NewRun {
+  /** Of the last thing that happened to it. */
+  position: number
+  journal: Journal
+  /** Operations without an answer yet. */
+  open: Map<number, OpenOperation>
+  /** By the number of each alternative. */
+  races: Map<number, Race>
+  incarnation: number
+  attempt: number
+  node: string | undefined
+  /** Position of its placement; operations under any other are refused. */
+  fence: number
+  live: boolean
+  cancelled: string | undefined
+  wedged: string | undefined
+  /** What its last body did that the journal does not say, and the builds that did. */
+  diverged: { readonly error: Stored; readonly builds: string[] } | undefined
+  deaths: { readonly progress: number; readonly count: number }
+  stalls: number
+  ended: Ended | undefined
 }
 
 export function newRun(spec: NewRun): Run {
   return {
     ...spec,
-    attachedTo: spec.attachedTo,
-    placeholder: spec.placeholder,
     journal: freshJournal(spec.startedMs),
     open: new Map(),
     races: new Map(),
-    waiters: [],
     incarnation: 1,
     attempt: 0,
     node: undefined,

@@ -9,6 +9,7 @@ import { Expiries, type Expiry } from './expiries.ts'
 import { type Delivery, Journal, type JournalEntry } from './journal.ts'
 import { NodeTable } from './nodes.ts'
 import { type NewRun, newRun, type Race, type Run } from './run.ts'
+import { Waiters } from './waiters.ts'
 
 export interface Statistics {
   nodesLost: number
@@ -24,6 +25,7 @@ export class ProcessState {
   readonly runs: Map<number, Run> = new Map()
   readonly nodes: NodeTable = new NodeTable()
   readonly expiries: Expiries = new Expiries()
+  readonly waiters: Waiters = new Waiters()
   readonly statistics: Statistics = { nodesLost: 0, runsResumed: 0, stepsExecuted: 0, repliesReplayed: 0 }
   completeField: FieldPort = () => undefined
   readonly #ids = new Map<string, number>()
@@ -58,12 +60,13 @@ export class ProcessState {
       runs: [...this.runs.values()].map(runSnapshot),
       nodes: this.nodes.snapshot(),
       expiries: this.expiries.snapshot(),
+      waiters: this.waiters.snapshot(),
       statistics: { ...this.statistics },
     }
   }
 
   restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
-    const { nextId, runs, nodes, expiries, statistics } = snapshot as StateSnapshot
+    const { nextId, runs, nodes, expiries, waiters, statistics } = snapshot as StateSnapshot
     this.#nextId = nextId
     this.runs.clear()
     this.#ids.clear()
@@ -74,6 +77,7 @@ export class ProcessState {
     }
     this.nodes.restore(nodes)
     this.expiries.restore(expiries, schedule)
+    this.waiters.restore(waiters)
     Object.assign(this.statistics, statistics)
   }
 }
@@ -88,6 +92,7 @@ interface StateSnapshot {
   readonly runs: readonly RunSnapshot[]
   readonly nodes: unknown
   readonly expiries: unknown
+  readonly waiters: unknown
   readonly statistics: Statistics
 }
 
@@ -107,7 +112,6 @@ function runSnapshot(run: Run): unknown {
   return {
     ...run,
     open: new Map(run.open),
-    waiters: [...run.waiters],
     races: [...new Set(run.races.values())],
     journal: { base, lastSeq, entries: [...entries.values()], deliveries: [...deliveries], retries: [...retries] },
   }
@@ -120,5 +124,5 @@ function runFrom(saved: RunSnapshot): Run {
   for (const entry of saved.journal.entries) journal.entries.set(entry.number, entry)
   for (const [number, failed] of saved.journal.retries) journal.retries.set(number, failed)
   const races = new Map(saved.races.flatMap((race) => race.alternatives.map(([, number]) => [number, race] as const)))
-  return { ...saved, open: new Map(saved.open), waiters: [...saved.waiters], races, journal }
+  return { ...saved, open: new Map(saved.open), races, journal }
 }

@@ -118,12 +118,15 @@ export class StepRunner {
 
   #failed(task: StepTask, failed: number, error: unknown): void {
     const { attempts, delayMs, factor, maxDelayMs } = task.retry
-    this.#running.delete(task.number)
     if (failed >= attempts || PerdureError.is(error, 'PERDURE_E_VALUE')) {
+      this.#running.delete(task.number)
       return this.#attempt.sendStep(task.number, task.name, { error: failureOf(error) })
     }
     this.#attempt.sendControl('process.retry', [task.number, failed])
+    // It counts as running between its tries too, so that a cancellation finds it.
+    const waiting = this.#running.get(task.number)
     this.#after(Math.min(maxDelayMs, delayMs * factor ** (failed - 1)), () => {
+      if (this.#running.get(task.number) !== waiting) return
       this.#try(task, failed).catch((late: unknown) => this.#attempt.sendStep(task.number, task.name, { error: failureOf(late) }))
     })
   }

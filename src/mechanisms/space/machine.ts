@@ -70,7 +70,10 @@ export class SpaceMachine implements Machine {
     const { args } = operation
     switch (operation.name) {
       case 'space.out':
-        return args.length === 2 ? this.#out(operation, space, args[1], context) : 'it takes a space and a tuple'
+        // A third argument only asks for an acknowledgement; every `out` is answered here, and whoever asked waits for it.
+        return args.length === 2 || isAcknowledged(args)
+          ? this.#out(operation, space, args[1], context)
+          : 'it takes a space and a tuple'
       case 'space.eval':
         return this.#eval(operation, space, context)
       case 'space.in':
@@ -315,6 +318,16 @@ function bytesOf(value: unknown): Uint8Array {
 function callerKey(caller: Caller): number {
   if (caller.kind === 'gateway') return 0
   return caller.kind === 'session' ? caller.id : -caller.id
+}
+
+function isAcknowledged(args: readonly unknown[]): boolean {
+  const options = args[2]
+  return (
+    args.length === 3 &&
+    typeof options === 'object' &&
+    options !== null &&
+    (options as { acknowledge?: unknown }).acknowledge === true
+  )
 }
 
 function malformed(operation: string, what: string): Outcome {
