@@ -16,6 +16,7 @@
  */
 import type { Clock, Timer } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
+import { askHistory } from './history.ts'
 import type { Log } from './log.ts'
 import type { Outcome } from './machine.ts'
 import { encodeOperation } from './operation.ts'
@@ -168,8 +169,9 @@ export class Gateway {
     })
   }
 
-  /** Answers a question about the state, computed now and given away once durable. */
+  /** Answers a question about the state, computed now and given away once durable; and, as of the machine `log`, about entries. */
   async query(machine: string, question: string, args: readonly unknown[]): Promise<unknown> {
+    if (machine === 'log') return askHistory(this, question, args)
     const answer = this.replica.query(machine, question, args)
     await this.durable()
     return answer

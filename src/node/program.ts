@@ -62,6 +62,13 @@ function isDefinition(value: unknown): value is HostedDefinition {
   )
 }
 
+/** Makes this process able to import the module, as a worker started with `flagsFor` is. Errors: `PERDURE_E_IMPORT`. */
+export async function prepareToImport(module: string): Promise<void> {
+  const flags = flagsFor([module])
+  const loader = flags[flags.lastIndexOf('--import') + 1]
+  if (TYPESCRIPT.test(module) && !stripsTypes() && loader !== undefined && !process.execArgv.includes(loader)) await import(loader)
+}
+
 const TYPESCRIPT = /\.[cm]?tsx?$/
 
 /** Flags of Node for processes that load these modules. Errors: `PERDURE_E_IMPORT` when TypeScript cannot be loaded. */

@@ -61,7 +61,8 @@ export class Schedule {
         try {
           if (over()) return resolve()
           if (this.events >= limits.events) throw new Error(`After ${limits.events} events no end is in sight. ${stuck()}`)
-          if (this.nowMs >= limits.virtualMs) throw new Error(`After ${limits.virtualMs / 1000} virtual seconds no end is in sight. ${stuck()}`)
+          if (this.nowMs >= limits.virtualMs)
+            throw new Error(`After ${limits.virtualMs / 1000} virtual seconds no end is in sight. ${stuck()}`)
           if (!this.#happen()) throw new Error(`Nothing is left to happen. ${stuck()}`)
         } catch (error) {
           return reject(error)
@@ -86,7 +87,7 @@ export class Schedule {
       }
       this.events += 1
       this.beforeEvent()
-      if (process?.alive === false) return true
+      if (process !== undefined && !isAlive(process)) return true
       if (process !== undefined && process.heldUntilMs > this.nowMs) {
         this.#hold(event, process)
         return true
@@ -106,6 +107,11 @@ export class Schedule {
     event.tie = this.#held - Number.MAX_SAFE_INTEGER
     this.#heap.push(event)
   }
+}
+
+/** Asked again after a fault may have come. */
+function isAlive(process: OsProcess): boolean {
+  return process.alive
 }
 
 /** An operating system process of the simulation: a clock, and an end. */

@@ -23,7 +23,11 @@ export interface SimulatedPipe {
   cut(): void
 }
 
-export function simulatedPipe(schedule: Schedule, processes: readonly [OsProcess, OsProcess], options: PipeOptions): SimulatedPipe {
+export function simulatedPipe(
+  schedule: Schedule,
+  processes: readonly [OsProcess, OsProcess],
+  options: PipeOptions,
+): SimulatedPipe {
   const first = new End(schedule, processes[0], options)
   const second = new End(schedule, processes[1], { delayMs: options.delayMs, random: options.random })
   first.peer = second
@@ -115,13 +119,7 @@ class End implements Pipe {
       return
     }
     this.#closed = true
-    this.peer?.forget()
     this.#receiver?.closed()
-  }
-
-  /** The other side has gone: what this one sends reaches nobody. */
-  forget(): void {
-    this.#arriving.length = 0
   }
 
   #died(): void {

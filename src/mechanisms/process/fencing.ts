@@ -9,6 +9,7 @@
  */
 import type { Context, Operation, Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
+import { keepsJournal } from './delivery.ts'
 import { died } from './ending.ts'
 import type { Node } from './nodes.ts'
 import { displace, place } from './placement.ts'
@@ -60,7 +61,8 @@ export function fence(state: ProcessState, node: Node, why: 'left' | 'lost', con
   for (const id of node.runs) {
     const run = state.runs.get(id) as Run
     displace(state, run)
-    if (why === 'lost') died(state, run, context)
+    // Without a journal there is nothing to go on from: it makes no difference how the process ended.
+    if (why === 'lost' || !keepsJournal(run)) died(state, run, context)
     else state.nodes.wait(run)
   }
   place(state, context)
