@@ -114,6 +114,8 @@ interface NaivePlaceholder {
 const DEFINITION = { definition: 'd', layer: 'journal', retainMs: 0, maxTurnMs: 1 }
 
 /** The real machine and the naive one, fed alike. Operations are numbered in one sequence for all callers. */
+const WAITS = Symbol('waits')
+
 class Pair {
   machine: SpaceMachine
   readonly #indexing: Indexing
@@ -153,21 +155,21 @@ class Pair {
     } else {
       this.#naiveNumber += 1
       const answer = this.#naiveOperation(who, what)
-      if (answer !== undefined) model.answers.push([who, this.#naiveNumber, answer])
+      if (answer !== WAITS) model.answers.push([who, this.#naiveNumber, answer])
     }
     return model.answers
   }
 
-  /** The answer to the operation itself; undefined when it waits or was answered. */
+  /** The answer to the operation itself, unless it waits or was answered. */
   #naiveOperation(who: number, what: Numbered): unknown {
     const model = this.#model
     switch (what.kind) {
       case 'out':
         model.out(what.space, what.tuple)
-        return null
+        return undefined
       case 'eval':
         this.#naiveEval(what)
-        return null
+        return undefined
       case 'ask':
         if (what.mode === 'count') return model.count(what.space, what.template)
         return model.ask(what.mode === 'inp' ? 'in' : 'rd', what.space, what.template)
@@ -175,7 +177,7 @@ class Pair {
         const { mode, space: where, template: wanted, timeoutMs = Number.POSITIVE_INFINITY } = what
         const deadlineMs = this.#naiveMs + timeoutMs
         model.wait({ caller: who, number: this.#naiveNumber, mode, space: where, template: wanted, deadlineMs })
-        return undefined
+        return WAITS
       }
     }
   }

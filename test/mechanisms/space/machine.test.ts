@@ -27,7 +27,7 @@ function told(replies: readonly Reply[]): unknown[] {
   })
 }
 
-const OUT = ['session 9#1', null] as const
+const OUT = ['session 9#1', undefined] as const
 const putter = session(9)
 
 describe('a tuple that appears', () => {
@@ -103,9 +103,9 @@ describe('a tuple that appears', () => {
     const context = {
       ...new MachineDriver([machine]).contextOf(machine),
       reply: (_caller: unknown, _number: number, outcome: Outcome) => {
-        const tuple = (outcome as { value: [string, { n: number }] | null }).value
+        const tuple = (outcome as { value: [string, { n: number }] | undefined }).value
         seen.push(tuple?.[1].n)
-        if (tuple !== null) tuple[1].n += 1
+        if (tuple !== undefined) tuple[1].n += 1
       },
     }
     const template = T('t', Object)
@@ -230,7 +230,7 @@ describe('eval', () => {
         [3, { ...double, definition: 'triple' }, [2]],
       ],
     )
-    expect(told(replies)).toEqual([['session 1#1', null]])
+    expect(told(replies)).toEqual([['session 1#1', undefined]])
     expect(started).toEqual([
       { ...double, input: [1], key: 'eval:2:1', placeholder: 2, field: 1 },
       { ...double, definition: 'triple', input: [2], key: 'eval:2:3', placeholder: 2, field: 3 },
@@ -313,7 +313,7 @@ describe('eval', () => {
     driver.apply(session(1), 1, 'space.in', 'jobs', T('fib'))
     expect(told(driver.apply(session(2), 1, 'space.eval', 'jobs', ['fib'], []))).toEqual([
       ['session 1#1', ['fib']],
-      ['session 2#1', null],
+      ['session 2#1', undefined],
     ])
   })
 
@@ -348,7 +348,7 @@ describe('several operations at one position', () => {
       for (const number of [1, 2]) context.perform(evaluate(number))
     })
     expect(told(replies)).toEqual([
-      ['run 1#1', null],
+      ['run 1#1', undefined],
       ['run 1#2', 'PERDURE_E_USAGE'],
     ])
     expect(started).toHaveLength(1)
