@@ -11,7 +11,7 @@
  */
 import { PerdureError } from '../errors.ts'
 import { copyValue } from './codec.ts'
-import type { Outcome } from './machine.ts'
+import type { Caller, Outcome } from './machine.ts'
 import { encodeOperation, MAX_RANGES, type Range } from './operation.ts'
 import { errorOf } from './outcome.ts'
 import { MAX_OPEN } from './sessions.ts'
@@ -52,6 +52,7 @@ interface Queued {
 
 export class Client {
   readonly session: number
+  readonly #caller: Caller
   readonly #link: Link
   readonly #code: (name: string) => number
   readonly #pending = new Map<number, Pending>()
@@ -62,6 +63,7 @@ export class Client {
 
   constructor(session: number, link: Link, code: (name: string) => number) {
     this.session = session
+    this.#caller = { kind: 'session', id: session }
     this.#link = link
     this.#code = code
   }
@@ -106,15 +108,9 @@ export class Client {
   }
 
   #send(code: number, args: readonly unknown[], pending: Pending): void {
-    const received = this.#received.splice(0, MAX_RANGES) as readonly Range[]
-    const caller = { kind: 'session', id: this.session } as const
-    let operation: Uint8Array
-    try {
-      operation = encodeOperation({ caller, number: this.#next, code, received }, args)
-    } catch (error) {
-      this.#received.unshift(...(received as [number, number][]))
-      throw error
-    }
+    const received: readonly Range[] = this.#received.length > MAX_RANGES ? this.#received.slice(0, MAX_RANGES) : this.#received
+    const operation = encodeOperation({ caller: this.#caller, number: this.#next, code, received }, args)
+    if (received.length > 0) this.#received = this.#received.slice(received.length)
     this.#pending.set(this.#next, pending)
     this.#next += 1
     this.#link.send(operation)

@@ -36,8 +36,9 @@ export function decode(bytes: Uint8Array): unknown {
   throw new PerdureError('PERDURE_E_PROTOCOL', text, { data: { offset: reader.offset } })
 }
 
-/** A copy as `decode(encode(value))` gives it, fast for flat arrays of primitives. */
+/** A copy as `decode(encode(value))` gives it, fast for primitives and flat arrays of them. */
 export function copyValue<T>(value: T): T {
+  if (isPrimitive(value)) return value === 0 ? (0 as T) : value
   const copy = Array.isArray(value) ? copyFlat(value) : undefined
   return (copy ?? throughWriter(value, MAX_BLOB, decodedView)) as T
 }

@@ -48,10 +48,10 @@ interface SealedRecord {
   readonly bytes: number
 }
 
-interface Release {
-  readonly position: number
-  readonly leave: () => void
-}
+/** What leaves when its position is durable: a reply to a session, or the word that it is. */
+type Release =
+  | { readonly position: number; readonly session: number; readonly number: number; readonly outcome: Outcome }
+  | { readonly position: number; readonly leave: () => void }
 
 interface HeldNote {
   readonly session: number
@@ -144,6 +144,8 @@ export class Gateway {
       this.replica.apply(operation, 0, operation.length)
     } catch (error) {
       if (!PerdureError.is(error, 'PERDURE_E_PROTOCOL')) this.#failed(error as Error)
+      // The record may have been opened for this one; it is sealed without it, so that nobody waits for it.
+      else this.#scheduleSeal()
       throw error
     }
     this.#record.add(operation)
@@ -262,7 +264,9 @@ export class Gateway {
     const releases = this.#releases
     let count = 0
     while (count < releases.length && (releases[count] as Release).position <= this.#durablePosition) {
-      ;(releases[count] as Release).leave()
+      const release = releases[count] as Release
+      if ('leave' in release) release.leave()
+      else this.#listeners.get(release.session)?.reply(release.number, release.outcome, release.position)
       count += 1
     }
     if (count > 0) this.#releases = releases.slice(count)
@@ -279,7 +283,7 @@ export class Gateway {
   }
 
   #reply(session: number, number: number, outcome: Outcome, position: number): void {
-    this.#releases.push({ position, leave: () => this.#listeners.get(session)?.reply(number, outcome, position) })
+    this.#releases.push({ position, session, number, outcome })
   }
 
   #note(session: number, body: readonly unknown[], position: number): void {

@@ -9,17 +9,19 @@ import type { Failure, Outcome } from './machine.ts'
 /** How many causes of causes travel. */
 const MAX_CAUSES = 8
 
-/** Anything thrown, as data. What of it cannot travel is left out, never an error of its own. */
+/** Anything thrown, as data. What of it cannot travel, or cannot even be read, is left out, never an error of its own. */
 export function failureOf(thrown: unknown, depth = 0): Failure {
   if (!(thrown instanceof Error)) {
-    const message = typeof thrown === 'string' ? thrown : `something that is no Error was thrown: ${String(thrown)}`
-    return travels(thrown) ? { name: 'Error', message, data: thrown } : { name: 'Error', message }
+    const message = typeof thrown === 'string' ? thrown : `something that is no Error was thrown: ${textOf(thrown)}`
+    return { name: 'Error', message: textOf(message), ...(travels(thrown) && { data: thrown }) }
   }
-  const { code, data, cause } = thrown as { code?: unknown; data?: unknown; cause?: unknown }
+  const code = read(thrown, 'code')
+  const data = read(thrown, 'data')
+  const cause = read(thrown, 'cause')
   return {
-    name: wellFormed(thrown.name),
-    message: wellFormed(thrown.message),
-    ...(typeof code === 'string' && { code: wellFormed(code) }),
+    name: textOf(read(thrown, 'name')),
+    message: textOf(read(thrown, 'message')),
+    ...(typeof code === 'string' && { code: textOf(code) }),
     ...(data !== undefined && travels(data) && { data }),
     ...(cause !== undefined && depth < MAX_CAUSES && { cause: failureOf(cause, depth + 1) }),
   }
@@ -27,7 +29,7 @@ export function failureOf(thrown: unknown, depth = 0): Failure {
 
 export function errorOf(failure: Failure): Error {
   const cause = failure.cause === undefined ? undefined : isFailure(failure.cause) ? errorOf(failure.cause) : failure.cause
-  if (failure.code !== undefined && failure.code in ERRORS) {
+  if (failure.code !== undefined && Object.hasOwn(ERRORS, failure.code)) {
     return new PerdureError(failure.code as ErrorCode, failure.message, {
       ...(cause !== undefined && { cause }),
       data: (failure.data ?? {}) as Readonly<Record<string, unknown>>,
@@ -57,7 +59,20 @@ function travels(value: unknown): boolean {
   }
 }
 
-/** Half surrogate pairs cannot be written; an error text is not worth failing for. */
-function wellFormed(text: unknown): string {
-  return String(text).toWellFormed()
+/** A getter may throw. */
+function read(error: Error, field: 'name' | 'message' | 'code' | 'data' | 'cause'): unknown {
+  try {
+    return (error as unknown as Readonly<Record<string, unknown>>)[field]
+  } catch {
+    return undefined
+  }
+}
+
+/** Half surrogate pairs cannot be written, some objects cannot be shown; an error text is not worth failing for. */
+function textOf(value: unknown): string {
+  try {
+    return String(value).toWellFormed()
+  } catch {
+    return 'something that cannot be shown'
+  }
 }

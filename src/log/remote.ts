@@ -46,13 +46,13 @@ export function connectRemote(
 ): Promise<RemoteConnection> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(HELLO_MS, () => {
-      pipe.close()
       reject(
         new PerdureError(
           'PERDURE_E_TIMEOUT',
           `The owner of the site did not answer within ${HELLO_MS} ms. It may be stopped or overloaded.`,
         ),
       )
+      pipe.close()
     })
     pipe.receive({
       message(bytes) {
@@ -63,8 +63,8 @@ export function connectRemote(
           if (frame[0] !== 'welcome') throw new PerdureError('PERDURE_E_PROTOCOL', 'The site did not answer with a welcome.')
           resolve(new RemoteConnection(pipe, clock, frame, ears))
         } catch (error) {
-          pipe.close()
           reject(error)
+          pipe.close()
         }
       },
       closed() {

@@ -25,8 +25,10 @@ interface Session {
   readonly id: number
   readonly label: string
   next: number
-  readonly open: Set<number>
-  readonly replies: Map<number, Outcome>
+  /** Every operation it has not said it received the reply to; null while there is none. One map, for all that is done passes it. */
+  readonly kept: Map<number, Outcome | null>
+  /** How many of `kept` are open. */
+  open: number
 }
 
 /** What becomes of an arriving operation. */
@@ -43,45 +45,49 @@ export class SessionMachine implements Machine {
     const session = operation.caller.kind === 'session' ? this.#sessions.get(operation.caller.id) : undefined
     if (session === undefined) return 'refused'
     for (const [first, last] of operation.received) {
-      for (let number = first; number <= last && session.replies.delete(number); number++);
+      for (let number = first; number <= last && session.kept.get(number); number++) session.kept.delete(number)
     }
     if (operation.number < session.next) return 'settled'
-    if (operation.number > session.next || session.open.size + session.replies.size >= MAX_OPEN * 2) return 'refused'
+    if (operation.number > session.next || session.kept.size >= MAX_OPEN * 2) return 'refused'
     session.next += 1
-    session.open.add(operation.number)
+    session.kept.set(operation.number, null)
+    session.open += 1
     return 'fresh'
   }
 
   /** The kept answer to an operation that was seen before. */
   reply(id: number, number: number): Outcome | undefined {
-    return this.#sessions.get(id)?.replies.get(number)
+    return this.#sessions.get(id)?.kept.get(number) ?? undefined
   }
 
   /** Remembers the answer to an open operation; false when nobody waits for it any more. */
   settle(id: number, number: number, outcome: Outcome): boolean {
     const session = this.#sessions.get(id)
     if (session === undefined) return false
-    invariant(session.open.delete(number), `operation ${number} of session ${id} was answered twice`)
-    session.replies.set(number, outcome)
+    // The text is costly to make for every operation.
+    if (session.kept.get(number) !== null) invariant(false, `operation ${number} of session ${id} was answered twice`)
+    session.kept.set(number, outcome)
+    session.open -= 1
     return true
   }
 
   apply(operation: Operation, context: Context): void {
-    switch (operation.name) {
+    const { name, caller, number, args } = operation
+    if (name === 'site.withdraw') return this.#withdraw(operation, context)
+    if (caller.kind !== 'gateway') {
+      return context.reply(caller, number, refusal('PERDURE_E_PROTOCOL', `${name} is an operation of the gateway only.`))
+    }
+    switch (name) {
       case 'site.opened':
         return this.#opened(operation, context)
       case 'site.enter':
-        this.#enter(String(operation.args[0] ?? ''), context)
-        return
+        return this.#enter(String(args[0] ?? ''), context)
       case 'site.leave':
-        return this.#leave(Number(operation.args[0]), context)
-      case 'site.withdraw':
-        return this.#withdraw(operation, context)
+        return this.#leave(Number(args[0]), context)
     }
   }
 
   #opened(operation: Operation, context: Context): void {
-    if (operation.caller.kind !== 'gateway') return
     this.#generation = Number(operation.args[0])
     context.reopened()
     for (const id of [...this.#sessions.keys()]) this.#leave(id, context)
@@ -89,7 +95,7 @@ export class SessionMachine implements Machine {
 
   #enter(label: string, context: Context): void {
     const id = context.position
-    this.#sessions.set(id, { id, label, next: 1, open: new Set(), replies: new Map() })
+    this.#sessions.set(id, { id, label, next: 1, kept: new Map(), open: 0 })
   }
 
   #leave(id: number, context: Context): void {
@@ -99,8 +105,8 @@ export class SessionMachine implements Machine {
 
   /** The log decides a tie: if the operation was answered before this, the answer stands. */
   #withdraw({ caller, number, args }: Operation, context: Context): void {
-    const target = Number(args[0])
-    if (context.withdraw(caller, target)) {
+    const target = args[0]
+    if (typeof target === 'number' && context.withdraw(caller, target)) {
       context.reply(caller, target, refusal('PERDURE_E_ABORTED', `operation ${target} was withdrawn by its caller`))
     }
     context.reply(caller, number, { value: null })
@@ -108,7 +114,7 @@ export class SessionMachine implements Machine {
 
   query(question: string): unknown {
     if (question !== 'sessions') return undefined
-    return [...this.#sessions.values()].map(({ id, label, open }) => ({ id, label, open: open.size }))
+    return [...this.#sessions.values()].map(({ id, label, open }) => ({ id, label, open }))
   }
 
   get generation(): number {
@@ -124,7 +130,7 @@ export class SessionMachine implements Machine {
   }
 
   snapshot(): unknown {
-    const sessions = [...this.#sessions.values()].map((s) => [s.id, s.label, s.next, [...s.open], [...s.replies]])
+    const sessions = [...this.#sessions.values()].map(({ id, label, next, kept }) => [id, label, next, [...kept]])
     return { generation: this.#generation, sessions }
   }
 
@@ -132,10 +138,11 @@ export class SessionMachine implements Machine {
     const { generation, sessions } = snapshot as { generation: number; sessions: SessionSnapshot[] }
     this.#generation = generation
     this.#sessions.clear()
-    for (const [id, label, next, open, replies] of sessions) {
-      this.#sessions.set(id, { id, label, next, open: new Set(open), replies: new Map(replies) })
+    for (const [id, label, next, kept] of sessions) {
+      const open = kept.filter(([, outcome]) => outcome === null).length
+      this.#sessions.set(id, { id, label, next, kept: new Map(kept), open })
     }
   }
 }
 
-type SessionSnapshot = [id: number, label: string, next: number, open: number[], replies: [number, Outcome][]]
+type SessionSnapshot = [id: number, label: string, next: number, kept: [number, Outcome | null][]]

@@ -72,6 +72,8 @@ export interface WorkerSpec {
   readonly definitions: readonly string[] | null
   readonly workers: number
   readonly capacity: number
+  /** Hears every line that a worker writes. Default: it goes to standard error. */
+  readonly output?: ((name: string, line: string) => void) | undefined
 }
 
 export interface WorkerPool {

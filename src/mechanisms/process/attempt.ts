@@ -60,7 +60,6 @@ export class Attempt {
   deliveredPosition: number
   readonly #entries: ReadonlyMap<number, JournalEntry>
   readonly #outstanding = new Map<number, Issued>()
-  readonly #byPromise = new WeakMap<Promise<unknown>, Issued>()
   #queue: Delivery[]
   #replayLeft: number
   #batch: Issued[] = []
@@ -274,7 +273,6 @@ export class Attempt {
     this.#batch.push(issued)
     if (isQuiet(kind, args)) issued.resolve(undefined)
     else this.#outstanding.set(issued.number, issued)
-    this.#byPromise.set(issued.promise, issued)
     if (issued.signal) this.#heed(issued.signal, issued)
     return unheard(issued.promise)
   }
@@ -308,9 +306,8 @@ export class Attempt {
   }
 
   #unsent(key: string, promise: Promise<unknown>): Issued {
-    const issued = this.#byPromise.get(promise)
-    const foldable = issued && !issued.step && !issued.alternatives && !issued.upload && this.#outstanding.has(issued.number)
-    if (foldable && this.#batch.includes(issued)) return issued
+    const issued = this.#batch.find((candidate) => candidate.promise === promise)
+    if (issued && !issued.step && !issued.alternatives && !issued.upload && this.#outstanding.has(issued.number)) return issued
     throw noRace(`p.race takes operations of p that were issued just now; "${key}" is none`)
   }
 
