@@ -127,7 +127,7 @@ function run(program: string, words: string[]): string {
 
 function packagesImportedBy(file: string): string[] {
   const code = text(file).replace(/\/\*[\s\S]*?\*\//g, '')
-  const targets = [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^'.][^']*)'/g)].map(([, target]) => target ?? '')
+  const targets = [...code.matchAll(/\b(?:from\s+|import\s+|import\(\s*)'([^'.\n][^'\n]*)'/g)].map(([, target]) => target ?? '')
   const packages = targets.map((target) => target.split('/', target.startsWith('@') ? 2 : 1).join('/'))
   return packages.filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
 }

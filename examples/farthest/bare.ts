@@ -10,34 +10,42 @@ import { parseArgs } from 'node:util'
 import { farthestOf, globe, merge, type Pair } from './antipodes.ts'
 import { ALL_TOWNS, loadTowns, someOf, townNames } from './towns.ts'
 
-async function main({ towns, tasks, nodes }: { towns: number; tasks: number; nodes: number }): Promise<void> {
+interface Work {
+  readonly towns: number
+  readonly tasks: number
+  readonly nodes: number
+}
+
+async function main({ towns, tasks, nodes }: Work, tell: Teller): Promise<void> {
   const children = Array.from({ length: nodes }, () => fork(fileURLToPath(import.meta.url), ['--child', '--towns', `${towns}`]))
-  console.log(`parent ${process.pid}, workers ${children.map(({ pid }) => pid).join(' ')}`)
+  tell.started(children)
   try {
-    const best = await share(children, towns, tasks)
+    const best = await share(children, towns, tasks, tell)
     const names = townNames(best.flatMap(({ i, j }) => [i, j]))
-    for (const [place, { metres }] of best.entries()) {
-      console.log(`${metres.toFixed(3)} m  ${names[2 * place]} - ${names[2 * place + 1]}`)
-    }
+    tell.found(best.map((pair, place) => ({ ...pair, from: names[2 * place]!, to: names[2 * place + 1]! })))
   } finally {
     for (const child of children) child.kill()
   }
 }
 
 /** Gives every child its next task when it has finished the one before. */
-function share(children: readonly ChildProcess[], towns: number, tasks: number): Promise<Pair[]> {
+function share(children: readonly ChildProcess[], towns: number, tasks: number, tell: Teller): Promise<Pair[]> {
   return new Promise((resolve, reject) => {
     let next = 0
     let done = 0
     let best: Pair[] = []
+    const given = new Map<ChildProcess, number>()
     const give = (child: ChildProcess) => {
       if (next === tasks) return
       child.send([Math.floor((next * towns) / tasks), Math.floor(((next + 1) * towns) / tasks)])
+      tell.task(children.indexOf(child), next, 'taken')
+      given.set(child, next)
       next += 1
     }
     for (const child of children) {
       child.on('message', (pairs: Pair[]) => {
         best = merge(best, pairs)
+        tell.task(children.indexOf(child), given.get(child)!, 'done')
         done += 1
         if (done === tasks) resolve(best)
         else give(child)
@@ -57,15 +65,47 @@ function work(towns: number): void {
   process.on('disconnect', () => process.exit())
 }
 
+/** Says what happens: to people, or in the words of `perdure run --json`, for the demo. */
+interface Teller {
+  started(children: readonly ChildProcess[]): void
+  task(child: number, task: number, state: 'taken' | 'done'): void
+  found(farthest: readonly (Pair & { readonly from: string; readonly to: string })[]): void
+  failed(message: string): void
+}
+
+const toPeople: Teller = {
+  started: (children) => console.log(`parent ${process.pid}, workers ${children.map(({ pid }) => pid).join(' ')}`),
+  task: () => undefined,
+  found: (farthest) => {
+    for (const { from, to, metres } of farthest) console.log(`${metres.toFixed(3)} m  ${from} - ${to}`)
+  },
+  failed: (message) => console.error(message),
+}
+
+function toPrograms(): Teller {
+  const line = (event: object) => console.log(JSON.stringify(event))
+  const name = (child: number) => `node-${child + 1}`
+  return {
+    started: (children) => {
+      for (const [child, { pid }] of children.entries()) line({ event: 'node', name: name(child), pid })
+    },
+    task: (child, task, state) => line({ event: 'log', name: name(child), text: `task ${task} ${state}` }),
+    found: (farthest) => line({ event: 'result', value: { farthest, doubled: 0 } }),
+    failed: (message) => line({ event: 'result', error: { message } }),
+  }
+}
+
 const text = { type: 'string' } as const
-const { values } = parseArgs({ options: { towns: text, tasks: text, nodes: text, child: { type: 'boolean' } } })
+const flag = { type: 'boolean' } as const
+const { values } = parseArgs({ options: { towns: text, tasks: text, nodes: text, json: flag, child: flag } })
 const towns = Number(values.towns ?? ALL_TOWNS)
 
 if (values.child) {
   work(towns)
 } else {
-  main({ towns, tasks: Number(values.tasks ?? 240), nodes: Number(values.nodes ?? 4) }).catch((error: Error) => {
-    console.error(error.message)
+  const tell = values.json ? toPrograms() : toPeople
+  main({ towns, tasks: Number(values.tasks ?? 216), nodes: Number(values.nodes ?? 4) }, tell).catch((error: Error) => {
+    tell.failed(error.message)
     process.exitCode = 1
   })
 }

@@ -77,7 +77,7 @@ export interface RunContext {
   ): Promise<ChildRun<R>>
   /** Cuts the journal: after a crash the body starts at its top with `restored` set to this. Nothing may be outstanding. */
   checkpoint(state: unknown): Promise<void>
-  /** A line for people, on the node's output; not repeated when the body is re-executed. */
+  /** A line for people, on the output of its node, at most once: not repeated when the body is re-executed, and lost with a crash in its turn. */
   log(...parts: readonly unknown[]): void
 }
 
