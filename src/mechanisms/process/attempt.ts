@@ -16,7 +16,7 @@
  */
 import { invariant, PerdureError } from '../../errors.ts'
 import { copyValue, decode, preview, Reader } from '../../log/codec.ts'
-import type { Outcome } from '../../log/machine.ts'
+import type { Failure, Outcome } from '../../log/machine.ts'
 import { bodyDigest, encodeBody, prependHeader } from '../../log/operation.ts'
 import { errorOf, failureOf } from '../../log/outcome.ts'
 import { isQuiet } from './delivery.ts'
@@ -189,8 +189,7 @@ export class Attempt {
     this.#outstanding.delete(issued.number)
     if (issued.kind === 'process.checkpoint') this.#checkpointing = false
     if ('value' in outcome) issued.resolve(this.port.shared ? copyValue(outcome.value) : outcome.value)
-    else if (outcome.error.code === 'PERDURE_E_ABORTED' && issued.signal?.aborted) issued.reject(issued.signal.reason)
-    else issued.reject(errorOf(outcome.error))
+    else issued.reject(abortReason(issued, outcome.error) ?? errorOf(outcome.error))
   }
 
   #cancel(outcome: Outcome): void {
@@ -273,13 +272,14 @@ export class Attempt {
     this.#batch.push(issued)
     if (isQuiet(kind, args)) issued.resolve(undefined)
     else this.#outstanding.set(issued.number, issued)
-    if (issued.signal) this.#heed(issued.signal, issued)
+    if (issued.signal) this.#heed(issued.signal, issued, issued)
     return unheard(issued.promise)
   }
 
-  #heed(signal: AbortSignal, issued: Issued): void {
+  /** An abort withdraws the operation while that which brings its answer, itself or the race it is in, is outstanding. */
+  #heed(signal: AbortSignal, issued: Issued, answeredBy: Issued): void {
     const withdraw = () => {
-      if (!this.#outstanding.has(issued.number) || this.#over || this.#final !== undefined) return
+      if (!this.#outstanding.has(answeredBy.number) || this.#over || this.#final !== undefined) return
       this.#issue('process.withdraw', [issued.number], {}).catch(() => undefined)
     }
     if (signal === this.abort.signal) return
@@ -301,7 +301,10 @@ export class Attempt {
       this.#batch = this.#batch.filter((issued) => !taken.has(issued))
       for (const { number } of taken) this.#outstanding.delete(number)
       const entries = [...folded].map(([key, { number, kind, body }]) => [key, number, kind, argsOf(body)])
-      return this.#issue('process.race', [entries], { alternatives: folded })
+      const raced = this.#issue('process.race', [entries], { alternatives: folded })
+      const race = this.#batch.at(-1) as Issued
+      for (const issued of taken) if (issued.signal) this.#heed(issued.signal, issued, race)
+      return raced
     })
   }
 
@@ -415,6 +418,13 @@ export class Attempt {
     this.sendControl('process.diverged', [failureOf(diverged(expected, found))])
     this.stop()
   }
+}
+
+/** Why the body itself gave up the operation, or an alternative of the race, if that is how it ended. */
+function abortReason(issued: Issued, error: Failure): unknown {
+  if (error.code !== 'PERDURE_E_ABORTED') return undefined
+  const given = [issued, ...(issued.alternatives?.values() ?? [])].find(({ signal }) => signal?.aborted)
+  return given?.signal?.reason
 }
 
 function entryOf({ number, kind, args, digest }: Issued): JournalEntry {

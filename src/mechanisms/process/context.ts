@@ -13,7 +13,6 @@ import { type Space, spaceOver } from '../space/space.ts'
 import type { Attempt } from './attempt.ts'
 import { checkKey, checkStart, optionsOf } from './checks.ts'
 import { RepeatableRandom } from './random.ts'
-import type { RunStatus } from './run.ts'
 import { DEFAULT_RETRY, type RetryOptions, type StepInfo } from './steps.ts'
 import { store } from './storing.ts'
 
@@ -198,8 +197,6 @@ class AttemptContext implements RunContext, Issuer {
     return Promise.reject(notYet('p.send'))
   }
 }
-
-export type { RunStatus }
 
 function isDuration(ms: unknown): ms is number {
   return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0

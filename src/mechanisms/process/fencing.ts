@@ -54,11 +54,18 @@ export function register(state: ProcessState, { caller, number, args }: Operatio
 
 /** `left` says goodbye itself; `lost` was killed, fell silent, or its site was reopened. */
 export function fence(state: ProcessState, node: Node, why: 'left' | 'lost', context: Context): void {
-  state.nodes.remove(node)
-  if (why === 'lost') state.statistics.nodesLost += 1
-  context.note(node.session, ['fenced', node.name, node.boot])
-  if (node.parentSession !== 0) context.note(node.parentSession, ['fenced', node.name, node.boot])
-  for (const id of node.runs) {
+  fenceTogether(state, [node], why, context)
+}
+
+/** No run of theirs goes from one of them to the next: that would count as so many deaths at one place. */
+export function fenceTogether(state: ProcessState, nodes: readonly Node[], why: 'left' | 'lost', context: Context): void {
+  for (const node of nodes) {
+    state.nodes.remove(node)
+    if (why === 'lost') state.statistics.nodesLost += 1
+    context.note(node.session, ['fenced', node.name, node.boot])
+    if (node.parentSession !== 0) context.note(node.parentSession, ['fenced', node.name, node.boot])
+  }
+  for (const id of nodes.flatMap(({ runs }) => [...runs])) {
     const run = state.runs.get(id) as Run
     displace(state, run)
     // Without a journal there is nothing to go on from: it makes no difference how the process ended.

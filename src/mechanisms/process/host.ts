@@ -8,7 +8,6 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
-import { PerdureError } from '../../errors.ts'
 import { copyValue } from '../../log/codec.ts'
 import type { Connection } from '../../log/connection.ts'
 import { failureOf } from '../../log/outcome.ts'
@@ -84,6 +83,7 @@ export class RunHost {
       this.#deliver(run, fence, { seq, number, outcome, wallMs, position })
     } else if (kind === 'attempt') this.#begin(run, fence, body[3] as AttemptSpec)
     else if (kind === 'stop') this.#stop(run, fence)
+    else if (kind === 'fenced' && body[2] === this.#spec.boot) this.destroy()
   }
 
   durableTo(position: number): void {
@@ -230,11 +230,13 @@ export class RunHost {
     return new Promise((resolve) => this.#durable.push({ position, resolve }))
   }
 
+  /** The answer may itself have been long on its way, or this process stopped meanwhile: then it is asked for again (H2). */
   async #confirmed(): Promise<void> {
-    const askedMs = this.#clock.monotonicMs()
-    if (askedMs - this.#confirmedMs < SUSPICION_MS / 2) return
-    await this.#connection.confirm()
-    this.#confirmedMs = askedMs
+    while (this.#clock.monotonicMs() - this.#confirmedMs >= SUSPICION_MS / 2) {
+      const askedMs = this.#clock.monotonicMs()
+      await this.#connection.confirm()
+      this.#confirmedMs = askedMs
+    }
   }
 }
 
@@ -245,7 +247,3 @@ export function contentHash(definition: HostedDefinition): string {
 
 /** Hosting inside the program itself: nothing watches the event loop, and nothing could be done about it. */
 export const NO_METER: TurnMeter = { begin: () => undefined, end: () => undefined }
-
-export function closedHost(name: string): PerdureError {
-  return new PerdureError('PERDURE_E_CLOSED', `The host ${name} is closed.`)
-}

@@ -23,12 +23,13 @@ import type { Layer } from '../../support/definition.ts'
 import type { EvalPort, EvalRun } from '../space/eval.ts'
 import { answer, isQuiet, keepsJournal, startRace } from './delivery.ts'
 import { answerWaiters, cancel, cancelled, end, stalled, verdictOf } from './ending.ts'
-import { disconnected, fence, fenceNamed, fenceSuspected, heard, register, suspect } from './fencing.ts'
+import { disconnected, fence, fenceNamed, fenceSuspected, fenceTogether, heard, register, suspect } from './fencing.ts'
 import { MAX_JOURNAL, type Stored } from './journal.ts'
 import { displace, place } from './placement.ts'
 import { ask } from './queries.ts'
 import type { Run } from './run.ts'
 import { type FieldPort, ProcessState } from './state.ts'
+import { isWellFormed } from './wire.ts'
 
 /** Previews of operations are cut to this many characters. */
 const PREVIEW = 80
@@ -89,8 +90,10 @@ export class ProcessMachine implements RunTable, EvalPort {
     if (run?.node === undefined || run.fence !== operation.fence) return 'refused'
     heard(this.#state, run.node, context)
     run.position = context.position
-    if (operation.number === 0) return 'fresh'
-    if (run.journal.entries.has(operation.number) || operation.number <= run.journal.base.number) return 'settled'
+    const { number } = operation
+    if (number === 0) return isWellFormed(operation.name, operation.args) ? 'fresh' : 'refused'
+    if (run.journal.entries.has(number) || run.open.has(number) || run.races.has(number) || number <= run.journal.base.number)
+      return 'settled'
     if (run.journal.entries.size >= MAX_JOURNAL && operation.name !== 'process.checkpoint' && operation.name !== 'process.end') {
       end(this.#state, run, journalFull(run), context)
       return 'refused'
@@ -108,6 +111,7 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   apply(operation: Operation, context: Context): void {
     const { name, caller, number, args } = operation
+    if (!isWellFormed(name, args)) return context.reply(caller, number, malformed(name))
     switch (name) {
       case 'process.start':
         return this.#start(operation, context)
@@ -163,6 +167,7 @@ export class ProcessMachine implements RunTable, EvalPort {
       case 'process.sleep':
         return this.#state.expireAt(context, context.wallMs + Number(args[0]), { kind: 'wake', run: run.id, number })
       case 'process.race':
+        if (!isNewRace(run, operation)) return context.reply(operation.caller, number, malformed(name))
         return startRace(run, operation, context)
       case 'process.checkpoint':
         return this.#checkpoint(run, number, args as [Stored, number], context)
@@ -199,6 +204,9 @@ export class ProcessMachine implements RunTable, EvalPort {
     const run = this.#state.add({ definition, key, input, layer, maxTurnMs, retainMs, startedMs, position, attachedTo })
     context.reply(caller, number, { value: { id: run.id, fresh: true } })
     place(this.#state, context)
+    // Its parent may have been cancelled while this was on its way.
+    const reason = attachedTo === undefined ? undefined : this.#state.runs.get(attachedTo)?.cancelled
+    if (reason !== undefined) cancel(this.#state, run, reason, context)
   }
 
   #result({ caller, number, args }: Operation, context: Context): void {
@@ -249,7 +257,7 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   /** Whoever hosted in the generation before cannot be heard of again. */
   reopened(context: Context): void {
-    for (const node of [...this.#state.nodes.all]) fence(this.#state, node, 'lost', context)
+    fenceTogether(this.#state, [...this.#state.nodes.all], 'lost', context)
   }
 
   withdraw(caller: Caller, number: number): boolean {
@@ -300,6 +308,21 @@ function enter(run: Run, operation: IncomingOperation): void {
     run.journal.entries.set(number, { number, kind: name, digest, preview: shown })
   }
   if (!isQuiet(name, args)) run.open.set(number, { kind: name, preview: shown })
+}
+
+/** The alternatives have numbers of their own, below that of the race and not used before. */
+function isNewRace(run: Run, { number, args }: Operation): boolean {
+  const numbers = (args[0] as readonly (readonly [string, number])[]).map(([, n]) => n)
+  const { entries, base } = run.journal
+  const isNew = (n: number) => n > base.number && n < number && !entries.has(n) && !run.open.has(n) && !run.races.has(n)
+  return new Set(numbers).size === numbers.length && numbers.every(isNew)
+}
+
+function malformed(name: string): Outcome {
+  return refusal(
+    'PERDURE_E_PROTOCOL',
+    `Malformed operation ${name}: its arguments are not what it takes. Both sides must run the same version of perdure.`,
+  )
 }
 
 function unknownRun([definition, key]: readonly unknown[]): Outcome {

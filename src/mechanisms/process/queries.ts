@@ -29,6 +29,8 @@ export function ask(state: ProcessState, question: string, args: readonly unknow
       return run ? status(state, run) : null
     }
     case 'runs':
+      return [...state.runs.values()].map((run) => ({ ...status(state, run), startedMs: run.startedMs, layer: run.layer }))
+    case 'list':
       return list(state, Number(args[0] ?? 0))
     case 'named':
       return named(state, String(args[0]))

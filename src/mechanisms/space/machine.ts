@@ -216,7 +216,8 @@ export class SpaceMachine implements Machine {
 
   /** Tuples and templates are in it as bytes: nothing is shared with the machine, and no depth is added to deep values. */
   snapshot(): unknown {
-    const states = [...this.#spaces.values()]
+    // By name: which space was used first is no part of the state.
+    const states = [...this.#spaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     return {
       order: this.#order,
       spaces: states
