@@ -25,6 +25,12 @@ export interface IssueOptions {
 /** Unsent operations of one client: with more the program produces faster than any disk takes, for longer than a moment. */
 const MAX_QUEUED = 65_536
 
+/**
+ * Bytes of operations that wait for their reply: far more than may be undurable, and far less than a pipe holds for a side that
+ * does not read.
+ */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024
+
 /** The way to the gateway. */
 export interface Link {
   /** Sends an encoded operation; a link keeps the order. */
@@ -42,6 +48,8 @@ interface Pending {
   readonly onAbort: (() => void) | undefined
   /** Why it was withdrawn here, if it was. */
   reason: unknown
+  /** Of its operation, once sent. */
+  bytes: number
 }
 
 interface Queued {
@@ -57,6 +65,7 @@ export class Client {
   readonly #code: (name: string) => number
   readonly #pending = new Map<number, Pending>()
   #queue: Queued[] = []
+  #pendingBytes = 0
   #received: [number, number][] = []
   #next = 1
   #ended: PerdureError | undefined
@@ -78,10 +87,9 @@ export class Client {
       if (this.#ended !== undefined) return reject(this.#ended)
       if (signal?.aborted) return reject(signal.reason)
       const onAbort = signal && (() => this.#withdraw(pending, signal.reason))
-      const pending: Pending = { resolve, reject, owner, signal, onAbort, reason: undefined }
+      const pending: Pending = { resolve, reject, owner, signal, onAbort, reason: undefined, bytes: 0 }
       try {
-        if (this.#queue.length === 0 && this.#pending.size < MAX_OPEN && !this.#link.pressed)
-          this.#send(this.#code(name), args, pending)
+        if (this.#queue.length === 0 && this.#hasRoom()) this.#send(this.#code(name), args, pending)
         else this.#enqueue(this.#code(name), args, pending)
         if (onAbort) signal.addEventListener('abort', onAbort, { once: true })
       } catch (error) {
@@ -111,14 +119,20 @@ export class Client {
     const received: readonly Range[] = this.#received.length > MAX_RANGES ? this.#received.slice(0, MAX_RANGES) : this.#received
     const operation = encodeOperation({ caller: this.#caller, number: this.#next, code, received }, args)
     if (received.length > 0) this.#received = this.#received.slice(received.length)
+    pending.bytes = operation.length
+    this.#pendingBytes += operation.length
     this.#pending.set(this.#next, pending)
     this.#next += 1
     this.#link.send(operation)
   }
 
+  #hasRoom(): boolean {
+    return this.#pending.size < MAX_OPEN && this.#pendingBytes < MAX_PENDING_BYTES && !this.#link.pressed
+  }
+
   #drain(): void {
     let sent = 0
-    while (sent < this.#queue.length && this.#pending.size < MAX_OPEN && !this.#link.pressed) {
+    while (sent < this.#queue.length && this.#hasRoom()) {
       const { code, args, pending } = this.#queue[sent] as Queued
       this.#send(code, args, pending)
       sent += 1
@@ -132,6 +146,7 @@ export class Client {
     const pending = this.#pending.get(number)
     if (pending === undefined) return
     this.#pending.delete(number)
+    this.#pendingBytes -= pending.bytes
     this.#remember(number)
     settle(pending, outcome)
     if (this.#queue.length > 0) this.#drain()

@@ -42,19 +42,25 @@ export const MAX_RANGES = 64
 
 const writer = new Writer()
 
-/** Encodes an operation whose arguments are values. Throws `PERDURE_E_VALUE` for values outside the domain. */
+/**
+ * What a gateway accepts: a step's result, its name and its header fit, and a record that is as full as one may be before it is
+ * sealed still has room for it.
+ */
+export const MAX_OPERATION: number = 4 * MAX_VALUE
+
+/** Encodes an operation whose arguments are values. Throws `PERDURE_E_VALUE` for values outside the domain, or too large. */
 export function encodeOperation(operation: OutgoingOperation, args: readonly unknown[]): Uint8Array {
   writer.reset()
   writeHeader(operation)
-  writer.value(args)
+  writer.value(args, MAX_VALUE)
   return writer.take()
 }
 
 /** Code and arguments alone: what a run's journal compares, and what `prependHeader` turns into an operation. */
-export function encodeBody(code: number, args: readonly unknown[]): Uint8Array {
+export function encodeBody(code: number, args: readonly unknown[], limit: number = MAX_OPERATION): Uint8Array {
   writer.reset()
   writer.uint(code)
-  writer.value(args)
+  writer.value(args, limit)
   return writer.take()
 }
 

@@ -4,26 +4,41 @@
  */
 import { ERRORS, type ErrorCode, PerdureError } from '../errors.ts'
 import { encode } from './codec.ts'
+import { MAX_VALUE } from './log.ts'
 import type { Failure, Outcome } from './machine.ts'
 
 /** How many causes of causes travel. */
 const MAX_CAUSES = 8
 
+/** An error with its causes, encoded; with what stands around it, it is still a value. */
+const MAX_FAILURE = MAX_VALUE - 8 * 1024
+
+/** Of each text of an error that is larger than that, and goes without its data. */
+const SHORT_TEXT = 2_000
+
 /** Anything thrown, as data. What of it cannot travel, or cannot even be read, is left out, never an error of its own. */
-export function failureOf(thrown: unknown, depth = 0): Failure {
+export function failureOf(thrown: unknown): Failure {
+  const failure = describe(thrown, Number.POSITIVE_INFINITY, 0)
+  return travels(failure, MAX_FAILURE) ? failure : describe(thrown, SHORT_TEXT, 0)
+}
+
+/** Every text cut to `room` characters; data only where there is room without end. */
+function describe(thrown: unknown, room: number, depth: number): Failure {
+  const text = (value: unknown) => shortened(textOf(value), room)
+  const kept = (data: unknown) => room === Number.POSITIVE_INFINITY && data !== undefined && travels(data, MAX_FAILURE)
   if (!(thrown instanceof Error)) {
     const message = typeof thrown === 'string' ? thrown : `something that is no Error was thrown: ${textOf(thrown)}`
-    return { name: 'Error', message: textOf(message), ...(travels(thrown) && { data: thrown }) }
+    return { name: 'Error', message: text(message), ...(kept(thrown) && { data: thrown }) }
   }
   const code = read(thrown, 'code')
   const data = read(thrown, 'data')
   const cause = read(thrown, 'cause')
   return {
-    name: textOf(read(thrown, 'name')),
-    message: textOf(read(thrown, 'message')),
-    ...(typeof code === 'string' && { code: textOf(code) }),
-    ...(data !== undefined && travels(data) && { data }),
-    ...(cause !== undefined && depth < MAX_CAUSES && { cause: failureOf(cause, depth + 1) }),
+    name: text(read(thrown, 'name')),
+    message: text(read(thrown, 'message')),
+    ...(typeof code === 'string' && { code: text(code) }),
+    ...(kept(data) && { data }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: describe(cause, room, depth + 1) }),
   }
 }
 
@@ -50,9 +65,9 @@ function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && typeof (value as Failure).message === 'string' && 'name' in value
 }
 
-function travels(value: unknown): boolean {
+function travels(value: unknown, limit: number): boolean {
   try {
-    encode(value)
+    encode(value, limit)
     return true
   } catch {
     return false
@@ -66,6 +81,11 @@ function read(error: Error, field: 'name' | 'message' | 'code' | 'data' | 'cause
   } catch {
     return undefined
   }
+}
+
+/** The cut may halve a surrogate pair. */
+function shortened(text: string, room: number): string {
+  return text.length <= room ? text : `${text.slice(0, room - 1).toWellFormed()}…`
 }
 
 /** Half surrogate pairs cannot be written, some objects cannot be shown; an error text is not worth failing for. */

@@ -77,6 +77,8 @@ export interface WorkerSpec {
 }
 
 export interface WorkerPool {
+  /** Resolves when everything that the workers had to say about what is durable by now has been heard; does not wait for long. */
+  flush(): Promise<void>
   close(): Promise<void>
 }
 

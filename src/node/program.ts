@@ -43,12 +43,19 @@ export async function importDefault(module: string): Promise<HostedDefinition> {
 
 async function load(module: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(module)) as Record<string, unknown>
+    return exportsOf((await import(module)) as Record<string, unknown>)
   } catch (cause) {
     if (cause instanceof PerdureError) throw cause
     const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     throw unusable(`${module} cannot be loaded; it threw at import:\n${message}`, cause)
   }
+}
+
+/** A module that was compiled to CommonJS on the way arrives as the default export of a namespace. */
+function exportsOf(namespace: Record<string, unknown>): Record<string, unknown> {
+  const inner = namespace.default
+  const compiled = typeof inner === 'object' && inner !== null && '__esModule' in inner
+  return compiled ? (inner as Record<string, unknown>) : namespace
 }
 
 function isDefinition(value: unknown): value is HostedDefinition {
@@ -66,7 +73,8 @@ function isDefinition(value: unknown): value is HostedDefinition {
 export async function prepareToImport(module: string): Promise<void> {
   const flags = flagsFor([module])
   const loader = flags[flags.lastIndexOf('--import') + 1]
-  if (TYPESCRIPT.test(module) && !stripsTypes() && loader !== undefined && !process.execArgv.includes(loader)) await import(loader)
+  if (TYPESCRIPT.test(module) && !stripsTypes() && loader !== undefined && !process.execArgv.includes(loader))
+    await import(loader)
 }
 
 const TYPESCRIPT = /\.[cm]?tsx?$/

@@ -13,8 +13,12 @@ export interface WorkerSettings {
   readonly capacity: number
 }
 
+/** What a parent asks of its worker: to say when it has told everything that is durable by now. */
+export type ParentMessage = { readonly kind: 'flush' }
+
 /** What a worker tells its parent. */
 export type WorkerMessage =
+  | { readonly kind: 'flushed' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly failure: unknown }
   | { readonly kind: 'log'; readonly definition: string; readonly key: string; readonly text: string }

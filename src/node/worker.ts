@@ -14,7 +14,14 @@ import { connectSocket } from './connect.ts'
 import { STALL_FD, startHeartbeat } from './heartbeat.ts'
 import { importDefinitions } from './program.ts'
 import { markWorkerImport } from './worker-import.ts'
-import { EXIT_DISMISSED, EXIT_UNUSABLE, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
+import {
+  EXIT_DISMISSED,
+  EXIT_UNUSABLE,
+  type ParentMessage,
+  SETTINGS_VARIABLE,
+  type WorkerMessage,
+  type WorkerSettings,
+} from './worker-protocol.ts'
 
 const settings = process.env[SETTINGS_VARIABLE]
 if (settings !== undefined) {
@@ -70,6 +77,14 @@ async function serve(spec: WorkerSettings, definitions: readonly HostedDefinitio
     log: (definition, key, text) => tell({ kind: 'log', definition, key, text }),
   })
   await host.register()
+  process.on('message', (message: ParentMessage) => {
+    if (message.kind !== 'flush') return
+    // What the site sent before its answer has arrived before it; a turn later all that follows from it has been told.
+    connection.confirm().then(
+      () => systemClock.hop(() => tell({ kind: 'flushed' })),
+      () => undefined,
+    )
+  })
 }
 
 function tell(message: WorkerMessage): void {

@@ -9,6 +9,7 @@
  *   K2  Restarts are bounded: a worker that keeps dying young waits longer each time, and in the end stays dead, with a word.
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Timer } from '../clock.ts'
@@ -18,7 +19,7 @@ import type { Failure } from '../log/machine.ts'
 import { errorOf } from '../log/outcome.ts'
 import type { SiteLink, WorkerPool, WorkerPort, WorkerSpec } from '../log/site.ts'
 import { flagsFor } from './program.ts'
-import { SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
+import { type ParentMessage, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
 
 /** A worker that lived shorter than this died young. */
 const YOUNG_MS = 2_000
@@ -28,6 +29,9 @@ const MAX_WAIT_MS = 5_000
 
 /** Young deaths in a row until a worker stays dead. */
 const MAX_YOUNG_DEATHS = 20
+
+/** A worker whose event loop is held cannot answer; what it has to say is not waited for any longer. */
+const FLUSH_MS = 500
 
 /** After `close` a worker that has not ended by itself is killed. */
 const CLOSE_MS = 2_000
@@ -78,6 +82,10 @@ class Pool implements WorkerPool {
     for (const worker of this.#workers) worker.fenced(boot)
   }
 
+  async flush(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.flush()))
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()))
     this.connection?.close()
@@ -94,6 +102,7 @@ class WorkerSlot {
   #wait: Timer | undefined
   #stalls = ''
   #closing = false
+  #flushed: (() => void) | undefined
   #ready: { resolve: () => void; reject: (error: unknown) => void } | undefined
 
   constructor(pool: Pool, name: string) {
@@ -126,12 +135,14 @@ class WorkerSlot {
       definitions: spec.definitions,
       capacity: spec.capacity,
     }
-    // Standard output belongs to the program that started the workers; theirs goes where its errors go.
+    // Standard output belongs to the program that started the workers; theirs goes where its errors go, unless it wants to hear it.
+    const output = spec.output === undefined ? process.stderr : 'pipe'
     const child = fork(workerProgram(), [], {
       execArgv: [...flags],
       env: { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings) },
-      stdio: ['ignore', process.stderr, process.stderr, 'ipc', 'pipe'],
+      stdio: ['ignore', output, output, 'ipc', 'pipe'],
     })
+    for (const stream of [child.stdout, child.stderr]) if (stream) this.#listen(stream)
     this.#child = child
     child.on('message', (message) => this.#heard(child, message as WorkerMessage))
     child.on('error', () => undefined)
@@ -141,6 +152,11 @@ class WorkerSlot {
       this.#stalls += String(text)
     })
     stalls.on('error', () => undefined)
+  }
+
+  #listen(stream: Readable): void {
+    createInterface({ input: stream }).on('line', (line) => this.#pool.spec.output?.(this.#name, line))
+    stream.on('error', () => undefined)
   }
 
   #heard(child: ChildProcess, message: WorkerMessage): void {
@@ -156,6 +172,8 @@ class WorkerSlot {
         if (this.#ready) this.#closing = true
         this.#ready = undefined
         return
+      case 'flushed':
+        return this.#flushed?.()
       case 'log':
         link.hear({ event: 'log', name: this.#name, definition: message.definition, key: message.key, text: message.text })
     }
@@ -165,6 +183,7 @@ class WorkerSlot {
     const { link } = this.#pool
     if (this.#child !== child) return
     this.#child = undefined
+    this.#flushed?.()
     const stalled = this.#reportStall()
     this.#report(this.#closing ? 'process.leave' : 'process.exited', [this.#name, this.#boot])
     if (this.#closing) {
@@ -218,11 +237,27 @@ class WorkerSlot {
     if (boot === this.#boot) this.#child?.kill('SIGKILL')
   }
 
+  async flush(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || !child.connected) return
+    await new Promise<void>((resolve) => {
+      const timer = this.#pool.link.clock.after(FLUSH_MS, resolve)
+      this.#flushed = () => {
+        timer.cancel()
+        resolve()
+      }
+      child.send({ kind: 'flush' } satisfies ParentMessage, () => undefined)
+    })
+    this.#flushed = undefined
+  }
+
   async close(): Promise<void> {
     this.#closing = true
     this.#wait?.cancel()
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    // Said before it happens, so that nobody takes it for a death: the runs go on elsewhere, or wait.
+    this.#report('process.leave', [this.#name, this.#boot])
     await new Promise<void>((resolve) => {
       const timer = this.#pool.link.clock.after(CLOSE_MS, () => child.kill('SIGKILL'))
       child.once('exit', () => {

@@ -16,6 +16,7 @@
  */
 import { invariant, PerdureError } from '../../errors.ts'
 import { copyValue, decode, preview, Reader } from '../../log/codec.ts'
+import { MAX_VALUE } from '../../log/log.ts'
 import type { Failure, Outcome } from '../../log/machine.ts'
 import { bodyDigest, encodeBody, prependHeader } from '../../log/operation.ts'
 import { errorOf, failureOf } from '../../log/outcome.ts'
@@ -228,7 +229,7 @@ export class Attempt {
     return this.#admitted(() => {
       if (kind !== 'space.out') return this.#issue(kind, args, options)
       this.#quietInARow += 1
-      return this.#issue(kind, this.#quietInARow < QUIET_IN_A_ROW ? args : [...args, { acknowledge: true }], options)
+      return this.#issue(kind, this.#quietInARow % QUIET_IN_A_ROW !== 0 ? args : [...args, { acknowledge: true }], options)
     })
   }
 
@@ -265,7 +266,7 @@ export class Attempt {
   }
 
   #issue(kind: string, args: readonly unknown[], more: Partial<Issued>): Promise<unknown> {
-    const body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args)
+    const body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args, MAX_VALUE)
     if (!this.#inTurn) this.#openTurn()
     this.#lastNumber += 1
     const issued: Issued = { number: this.#lastNumber, kind, args, body, digest: bodyDigest(body), ...deferred(), ...more }

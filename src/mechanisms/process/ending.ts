@@ -80,15 +80,21 @@ export function cancel(state: ProcessState, run: Run, reason: string, context: C
   }
 }
 
-/** Its process died. `place` must be called afterwards. */
+/** Its process died, perhaps because of it. `place` must be called afterwards. */
 export function died(state: ProcessState, run: Run, context: Context): void {
-  if (run.layer === 'none') return end(state, run, { error: lost(run) }, context)
   const { progress } = run.journal
   const count = run.deaths.progress === progress ? run.deaths.count + 1 : 1
   run.deaths = { progress, count }
-  if (count >= (run.open.size > 0 ? MAX_DEATHS_WAITING : MAX_DEATHS))
+  if (count >= (run.open.size > 0 ? MAX_DEATHS_WAITING : MAX_DEATHS)) {
     run.wedged ??= `its process died ${count} times at the same place, after operation ${lastNumber(run)}`
-  if (run.wedged !== undefined) return wedge(state, run, context)
+  }
+  if (run.wedged === undefined || run.layer === 'none') goOn(state, run, context)
+  else wedge(state, run, context)
+}
+
+/** It has no process any more: it waits for the next, as its layer allows. `place` must be called afterwards. */
+export function goOn(state: ProcessState, run: Run, context: Context): void {
+  if (run.layer === 'none') return end(state, run, { error: lost(run) }, context)
   if (run.layer === 'restart') {
     clear(run, context)
     run.incarnation += 1

@@ -9,8 +9,7 @@
  */
 import type { Context, Operation, Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
-import { keepsJournal } from './delivery.ts'
-import { died } from './ending.ts'
+import { died, goOn } from './ending.ts'
 import type { Node } from './nodes.ts'
 import { displace, place } from './placement.ts'
 import type { Run } from './run.ts'
@@ -52,31 +51,33 @@ export function register(state: ProcessState, { caller, number, args }: Operatio
   place(state, context)
 }
 
-/** `left` says goodbye itself; `lost` was killed, fell silent, or its site was reopened. */
-export function fence(state: ProcessState, node: Node, why: 'left' | 'lost', context: Context): void {
+/** `left` says goodbye itself; `lost` was killed or fell silent; `reopened` was of a site that ended as a whole. */
+export type Departure = 'left' | 'lost' | 'reopened'
+
+export function fence(state: ProcessState, node: Node, why: Departure, context: Context): void {
   fenceTogether(state, [node], why, context)
 }
 
 /** No run of theirs goes from one of them to the next: that would count as so many deaths at one place. */
-export function fenceTogether(state: ProcessState, nodes: readonly Node[], why: 'left' | 'lost', context: Context): void {
+export function fenceTogether(state: ProcessState, nodes: readonly Node[], why: Departure, context: Context): void {
   for (const node of nodes) {
     state.nodes.remove(node)
-    if (why === 'lost') state.statistics.nodesLost += 1
+    if (why !== 'left') state.statistics.nodesLost += 1
     context.note(node.session, ['fenced', node.name, node.boot])
     if (node.parentSession !== 0) context.note(node.parentSession, ['fenced', node.name, node.boot])
   }
   for (const id of nodes.flatMap(({ runs }) => [...runs])) {
     const run = state.runs.get(id) as Run
     displace(state, run)
-    // Without a journal there is nothing to go on from: it makes no difference how the process ended.
-    if (why === 'lost' || !keepsJournal(run)) died(state, run, context)
-    else state.nodes.wait(run)
+    // The end of everything says nothing against any one run.
+    if (why === 'lost') died(state, run, context)
+    else goOn(state, run, context)
   }
   place(state, context)
 }
 
 /** Fences the node of this name and boot, if it is still the one. */
-export function fenceNamed(state: ProcessState, name: string, boot: unknown, why: 'left' | 'lost', context: Context): void {
+export function fenceNamed(state: ProcessState, name: string, boot: unknown, why: Departure, context: Context): void {
   const node = state.nodes.get(name)
   if (node && node.boot === boot) fence(state, node, why, context)
 }

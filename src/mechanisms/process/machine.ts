@@ -257,7 +257,7 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   /** Whoever hosted in the generation before cannot be heard of again. */
   reopened(context: Context): void {
-    fenceTogether(this.#state, [...this.#state.nodes.all], 'lost', context)
+    fenceTogether(this.#state, [...this.#state.nodes.all], 'reopened', context)
   }
 
   withdraw(caller: Caller, number: number): boolean {

@@ -1,0 +1,156 @@
+/**
+ * The command line: which commands there are, what they take, and how a stranger learns it.
+ *
+ * Boundary: words to calls. What a command does is in the files beside this one, each loaded only when it is called, so that none waits for what another
+ * needs.
+ */
+import { Command, CommanderError, Option } from 'commander'
+import { PerdureError } from '../../errors.ts'
+import type { LogOptions } from './look.ts'
+import { complain, EXIT_FAILED, EXIT_USAGE, errorJson, exitCodeOf, sayJson } from './output.ts'
+import type { RunOptions } from './run.ts'
+import type { CancelOptions, LookOptions } from './runs.ts'
+
+/** Commands of later versions: not listed, and refused by name. */
+const NOT_YET = [
+  ...['node', 'dev', 'faults', 'restart', 'migrate', 'pause', 'resume', 'drain', 'stop', 'checkpoint', 'load-policy'],
+  ...['promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo'],
+]
+
+const URL_HELP = 'the site: a folder, as in ./perdure-data (default: $PERDURE_URL, else ./perdure-data)'
+
+export async function main(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', nobodyReads)
+  let code = 0
+  const program = commands((exitCode) => {
+    code = exitCode
+  })
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    code = report(error, argv.includes('--json') ? 'json' : 'people')
+  }
+  await flushed(process.stdout)
+  await flushed(process.stderr)
+  // A program file may have left timers or sockets behind; nothing of ours is under way any more.
+  process.exit(code)
+}
+
+/** As with `perdure log | head`: there is nobody to say anything to. */
+function nobodyReads(error: unknown): void {
+  if ((error as { code?: unknown }).code === 'EPIPE') process.exit(EXIT_FAILED)
+  throw error
+}
+
+/** A pipe may not have taken everything yet. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}
+
+function report(error: unknown, audience: 'json' | 'people'): number {
+  // commander has printed already, help included.
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0 && audience === 'json') {
+      const usage = new PerdureError('PERDURE_E_USAGE', error.message)
+      sayJson({ event: 'error', error: errorJson(usage) })
+    }
+    return error.exitCode === 0 ? 0 : EXIT_USAGE
+  }
+  if (audience === 'json') sayJson({ event: 'error', error: errorJson(error) })
+  complain(error)
+  return exitCodeOf(error)
+}
+
+function commands(exit: (code: number) => void): Command {
+  const program = new Command('perdure')
+    .description('Programs that go on when processes and machines fail.')
+    .helpCommand('help [command]', 'explain a command')
+    .exitOverride()
+    .showHelpAfterError('(perdure --help lists the commands, perdure COMMAND --help explains one)')
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace('[options] ', '')}`.trim() })
+  addRun(program, exit)
+  addRuns(program)
+  addLooks(program)
+  for (const name of NOT_YET) addNotYet(program, name)
+  return program
+}
+
+/** Adds a command with the options that every one has. */
+function add(program: Command, signature: string, description: string, example: string): Command {
+  return program
+    .command(signature)
+    .description(description)
+    .option('--url <url>', URL_HELP)
+    .option('--json', 'print one JSON object a line')
+    .addHelpText('after', `\nExample:\n  ${example}`)
+}
+
+function addRun(program: Command, exit: (code: number) => void): void {
+  add(
+    program,
+    'run <file>',
+    'Run the process that FILE exports as its default, on several node processes of this machine, and print its result.\nFILE is JavaScript, or TypeScript where Node strips types or tsx is installed.',
+    `perdure run greet.mjs --input '["Ada"]' --key greet-1 --nodes 2\n\nAny process may be killed at any time: its runs go on elsewhere. After a crash of everything, or Ctrl-C,\nthe same command with the same --key goes on where it was.`,
+  )
+    .option('--input <json>', `the arguments of the process, as a JSON array: '["Ada", 3]'`)
+    .option('--key <key>', 'names this run: the same key is the same run (default: a fresh one)')
+    .option('--nodes <count>', 'node processes to start (default: one for each core)')
+    .addOption(new Option('--monitor [port]').hideHelp())
+    .action(async (file: string, options: RunOptions & { readonly monitor?: unknown }) => {
+      if (options.monitor !== undefined) throw notYet('The option --monitor')
+      exit(await (await import('./run.ts')).runProgram(file, options))
+    })
+}
+
+const RUN_HELP = 'the key of a run, or definition/key where several runs have the key'
+
+function addRuns(program: Command): void {
+  add(program, 'ps', 'List the runs of a site: their state, node, and why they wait.', 'perdure ps --url ./perdure-data').action(
+    async (options: LookOptions) => (await import('./runs.ts')).listRuns(options),
+  )
+  add(program, 'show', 'Show one run: its state, input, journal and result.', 'perdure show greet/greet-1')
+    .argument('<run>', RUN_HELP)
+    .action(async (run: string, options: LookOptions) => (await import('./runs.ts')).showRun(run, options))
+  add(program, 'cancel', 'Tell a run to stop; it may clean up for 5 s.', "perdure cancel greet-1 --reason 'wrong input'")
+    .argument('<run>', RUN_HELP)
+    .option('--reason <text>', 'what the run and those who wait for it are told')
+    .action(async (run: string, options: CancelOptions) => (await import('./runs.ts')).cancelRun(run, options))
+}
+
+function addLooks(program: Command): void {
+  add(program, 'tuples', 'List the tuples of one space or of all, oldest first, and who waits for some.', 'perdure tuples towns')
+    .argument('[space]', 'the name of a space (default: all)')
+    .action(async (space: string | undefined, options: LookOptions) => (await import('./look.ts')).listTuples(space, options))
+  add(program, 'nodes', 'List the node processes that execute runs now.', 'perdure nodes').action(async (options: LookOptions) =>
+    (await import('./look.ts')).listNodes(options),
+  )
+  add(
+    program,
+    'log',
+    'Print entries of the log: position, time, who, operation and arguments.\nPositions have gaps, because records of entries count as well.',
+    'perdure log --from 1 --limit 20',
+  )
+    .option('--from <position>', 'the first position to print (default: the newest entries)')
+    .option('--limit <count>', 'how many entries, at most (default: 50)')
+    .option('--follow', 'go on printing what is added, until interrupted')
+    .action(async (options: LogOptions) => (await import('./look.ts')).showLog(options))
+}
+
+function addNotYet(program: Command, name: string): void {
+  program
+    .command(`${name} [arguments...]`, { hidden: true })
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(() => {
+      throw notYet(`The command "${name}"`)
+    })
+}
+
+function notYet(what: string): PerdureError {
+  return new PerdureError(
+    'PERDURE_E_NOT_YET',
+    `${what} is part of the contract but not built yet. See perdure --help for what is.`,
+  )
+}
