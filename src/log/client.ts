@@ -10,7 +10,7 @@
  *   C3  An operation that could not be encoded has no number and was not sent.
  */
 import { PerdureError } from '../errors.ts'
-import { copyValue } from './codec.ts'
+import { decode, encode } from './codec.ts'
 import type { Caller, Outcome } from './machine.ts'
 import { encodeOperation, MAX_RANGES, type Range } from './operation.ts'
 import { errorOf } from './outcome.ts'
@@ -111,7 +111,8 @@ export class Client {
         `${MAX_QUEUED} operations wait to be sent and ${this.#pending.size} for their reply; this one was not sent. Await replies before issuing more.`,
       )
     }
-    this.#queue.push({ code, args: copyValue(args), pending })
+    // Refused here if at all: a value that is too large must not stand in the way of those behind it.
+    this.#queue.push({ code, args: decode(encode(args)) as readonly unknown[], pending })
     if (this.#link.pressed) this.#link.whenRelieved(() => this.#drain())
   }
 

@@ -19,7 +19,7 @@ import { PerdureError } from '../errors.ts'
 import { askHistory } from './history.ts'
 import type { Log } from './log.ts'
 import type { Outcome } from './machine.ts'
-import { encodeOperation } from './operation.ts'
+import { encodeOperation, MAX_OPERATION } from './operation.ts'
 import { type RecordHeader, RecordWriter, readRecord } from './record.ts'
 import type { Replica } from './replica.ts'
 
@@ -139,6 +139,7 @@ export class Gateway {
   /** Orders and applies one encoded operation; its position. Throws when the site has failed or the bytes are malformed. */
   submit(operation: Uint8Array): number {
     if (this.#failure !== undefined) throw this.#failure
+    if (operation.length > MAX_OPERATION) throw tooLarge(operation.length)
     if (!this.#recordOpen) this.#openRecord()
     try {
       this.replica.apply(operation, 0, operation.length)
@@ -345,4 +346,9 @@ function logFailed(cause: Error): PerdureError {
     `The site has failed: ${cause.message}. The outcome of what was under way is unknown. Open the site again to go on from what is stored.`,
     { cause },
   )
+}
+
+function tooLarge(bytes: number): PerdureError {
+  const text = `An operation of ${bytes} bytes was sent; at most ${MAX_OPERATION} are accepted. Both sides must run the same version of perdure.`
+  return new PerdureError('PERDURE_E_PROTOCOL', text, { data: { bytes } })
 }

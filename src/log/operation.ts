@@ -10,6 +10,7 @@
  */
 import { PerdureError } from '../errors.ts'
 import { digest, Reader, Writer } from './codec.ts'
+import { MAX_VALUE } from './log.ts'
 import type { Caller, Operation } from './machine.ts'
 
 /** Numbers of replies that a session has received, both ends included: they need not be kept for it any longer. */

@@ -32,6 +32,8 @@ export interface FaultyDiskOptions {
   readonly fault?: (call: DiskCall) => string | undefined
   /** How long a commit takes; by default it is done in a later turn. */
   readonly commitMs?: () => number
+  /** Room for one commit, at least for the largest record. Default `COMMIT_BYTES`; less is faster where many processes come and go. */
+  readonly commitBytes?: number
 }
 
 /** One process that uses the disk: what `openDisk` needs, and its end. */
@@ -67,11 +69,11 @@ export class FaultyDisk {
     this.#processes.add(life)
     this.#starts += 1
     const disk = this.#diskOf(life)
-    const { clock, random, commitMs } = this.#options
+    const { clock, random, commitMs, commitBytes } = this.#options
     return {
       disk,
       blobs: blobFolderOn(disk, this.#platter, clock),
-      startCommitter: async () => new SimulatedCommitter(disk, life, clock, random, commitMs),
+      startCommitter: async () => new SimulatedCommitter(disk, life, clock, random, commitMs, commitBytes),
       surroundings: this.#surroundingsOf(life, this.#starts),
       clock,
       kill: () => life.end(),
@@ -189,7 +191,7 @@ class Lifetime {
 
 /** Writes in one turn and syncs in a later one, so that a crash can come between the two. */
 class SimulatedCommitter implements Committer {
-  readonly buffer: Uint8Array = new Uint8Array(COMMIT_BYTES)
+  readonly buffer: Uint8Array
   readonly #disk: Disk
   readonly #life: Lifetime
   readonly #clock: Clock
@@ -197,7 +199,15 @@ class SimulatedCommitter implements Committer {
   readonly #commitMs: (() => number) | undefined
   #underWay: Promise<void> = Promise.resolve()
 
-  constructor(disk: Disk, life: Lifetime, clock: Clock, random: () => number, commitMs: (() => number) | undefined) {
+  constructor(
+    disk: Disk,
+    life: Lifetime,
+    clock: Clock,
+    random: () => number,
+    commitMs: (() => number) | undefined,
+    commitBytes: number = COMMIT_BYTES,
+  ) {
+    this.buffer = new Uint8Array(commitBytes)
     this.#disk = disk
     this.#life = life
     this.#clock = clock

@@ -38,6 +38,27 @@ export function simulatedPipe(
   return { ends: [first, second], cut }
 }
 
+/** Hears everything that arrives at one end, before its receiver does. */
+export function overheard(pipe: Pipe, heard: PipeReceiver): Pipe {
+  return {
+    send: (message) => pipe.send(message),
+    receive: (receiver) =>
+      pipe.receive({
+        message: (bytes) => {
+          heard.message(bytes)
+          receiver.message(bytes)
+        },
+        closed: () => {
+          heard.closed()
+          receiver.closed()
+        },
+      }),
+    pause: () => pipe.pause(),
+    resume: () => pipe.resume(),
+    close: () => pipe.close(),
+  }
+}
+
 /** What arrives: a message, or the news that nothing more will. */
 type Arrival = Uint8Array | 'closed'
 

@@ -1,0 +1,80 @@
+/** Sessions as a machine: bounds, withdrawals, and the end of a generation. */
+import { expect, test } from 'vitest'
+import type { Caller, Outcome } from '../../src/log/machine.ts'
+import { encodeOperation } from '../../src/log/operation.ts'
+import { MAX_OPEN } from '../../src/log/sessions.ts'
+import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
+import { composeReplica } from '../../src/node/compose.ts'
+
+function fed() {
+  const replica = composeReplica()
+  const replies: [number, number, string][] = []
+  replica.sink = {
+    reply: (session: number, number: number, outcome: Outcome) =>
+      replies.push([session, number, 'error' in outcome ? String(outcome.error.code) : 'value']),
+    note: () => undefined,
+  }
+  replica.advance(1_000, 0)
+  const apply = (caller: Caller, number: number, name: string, ...args: unknown[]) => {
+    const bytes = encodeOperation({ caller, number, code: replica.code(name) }, args)
+    return replica.apply(bytes, 0, bytes.length)
+  }
+  const enter = (): Caller & { id: number } => {
+    apply({ kind: 'gateway' }, 1, 'site.enter', 'x')
+    return { kind: 'session', id: replica.position }
+  }
+  return { replica, replies, apply, enter }
+}
+
+const WAITING = ['box', encodeTemplate(['x'])]
+
+test('ids are positions: never used twice, also after an end', () => {
+  const { apply, enter } = fed()
+  const ids = []
+  for (let i = 0; i < 5; i++) {
+    const { id } = enter()
+    ids.push(id)
+    if (i % 2) apply({ kind: 'gateway' }, 1, 'site.leave', id)
+  }
+  expect(new Set(ids).size).toBe(5)
+})
+
+test('a withdrawal answers the operation that waits, then itself', () => {
+  const { replies, apply, enter } = fed()
+  const caller = enter()
+  apply(caller, 1, 'space.in', ...WAITING)
+  apply(caller, 2, 'site.withdraw', 1)
+  expect(replies).toEqual([
+    [caller.id, 1, 'PERDURE_E_ABORTED'],
+    [caller.id, 2, 'value'],
+  ])
+})
+
+test('a withdrawal of what was answered, of another, of nothing or of nonsense changes nothing', () => {
+  const { replies, apply, enter } = fed()
+  const [caller, other] = [enter(), enter()]
+  apply(other, 1, 'space.in', ...WAITING)
+  apply(caller, 1, 'space.out', 'box', ['y'])
+  for (const [i, target] of [1, 77, 'x', null, { toString: 1, valueOf: 2 }].entries())
+    apply(caller, 2 + i, 'site.withdraw', target)
+  expect(replies.map(([id, number, what]) => [id, number, what])).toEqual([1, 2, 3, 4, 5, 6].map((n) => [caller.id, n, 'value']))
+})
+
+test('a new generation ends all sessions of the one before, and what they waited for', () => {
+  const { replica, apply, enter } = fed()
+  const caller = enter()
+  apply(caller, 1, 'space.in', ...WAITING)
+  apply({ kind: 'gateway' }, 1, 'site.opened', 2)
+  expect(replica.query('site', 'sessions', [])).toEqual([])
+  expect(replica.query('space', 'waiting', [])).toMatchObject({ total: 0 })
+  expect(apply(caller, 2, 'space.out', 'box', ['x'])).toBe('refused')
+  expect(replica.sessions.generation).toBe(2)
+})
+
+test('beyond twice the bound of open and unacknowledged operations a session is refused, others are not', () => {
+  const { apply, enter } = fed()
+  const [hoarder, modest] = [enter(), enter()]
+  for (let number = 1; number <= MAX_OPEN * 2; number++) expect(apply(hoarder, number, 'space.count', 'box', [])).toBe('fresh')
+  expect(apply(hoarder, MAX_OPEN * 2 + 1, 'space.count', 'box', [])).toBe('refused')
+  expect(apply(modest, 1, 'space.count', 'box', [])).toBe('fresh')
+})

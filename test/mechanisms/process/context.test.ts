@@ -1,0 +1,85 @@
+/** `p` and handles at their edges: what is not built yet says so, and a sleep counts time in which nobody was there. */
+import { type RunContext, resilient, run, start } from 'perdure'
+import { describe, expect, test } from 'vitest'
+import { VirtualClock } from '../../log/virtual-clock.ts'
+import { Stage } from './stage.ts'
+
+const codeOf = (error: unknown) => (error as { code?: unknown }).code
+
+/** As a program without types would call it. */
+interface Untyped {
+  readonly workDir: unknown
+  version(name: string, n: number): unknown
+  call(group: unknown, method: string): Promise<unknown>
+  send(group: unknown, member: string, message: unknown): Promise<unknown>
+}
+
+describe('what belongs to later versions says PERDURE_E_NOT_YET', () => {
+  test('in a body: p.workDir, p.version, p.call, p.send; and the run goes on', async () => {
+    const stage = await Stage.open()
+    const body = resilient('asks', async (p: RunContext) => {
+      const later = p as unknown as Untyped
+      const asked = [
+        async () => later.workDir,
+        async () => later.version('x', 1),
+        () => later.call({}, 'm'),
+        () => later.send({}, 'a', 1),
+      ]
+      const codes: unknown[] = []
+      for (const ask of asked) codes.push(await ask().catch(codeOf))
+      return [...codes, await p.step('goes on', () => 7)]
+    })
+    await stage.node('a', [body])
+    const handle = await stage.settle(start(stage.site, body, 'k', []))
+    expect(await stage.settle(handle.result())).toEqual([...Array(4).fill('PERDURE_E_NOT_YET'), 7])
+  })
+
+  test('on a handle: restart', async () => {
+    const stage = await Stage.open()
+    const handle = run(
+      stage.site,
+      resilient('x', async () => 1),
+      'k',
+    )
+    expect(await (handle as unknown as { restart(reason: string): Promise<unknown> }).restart('why').catch(codeOf)).toBe(
+      'PERDURE_E_NOT_YET',
+    )
+  })
+})
+
+describe('a sleep', () => {
+  const sleeper = resilient('sleeper', async (p) => {
+    const from = p.now()
+    await p.sleep(10_000)
+    return p.now() - from
+  })
+
+  test('that ran out while everything was down is over at the next open', async () => {
+    const before = await Stage.open({ clock: new VirtualClock(1_000_000) })
+    await before.node('a', [sleeper])
+    await before.settle(start(before.site, sleeper, 'k', []))
+    await before.clock.advance(3_000)
+    before.abandon()
+    const after = await Stage.open({ shelf: before.shelf, clock: new VirtualClock(2_000_000) })
+    await after.node('a', [sleeper])
+    await after.clock.idle()
+    expect(await after.settle(run(after.site, sleeper, 'k').status())).toMatchObject({ state: 'done' })
+    expect(await after.settle(run(after.site, sleeper, 'k').result())).toBe(1_000_000)
+  })
+
+  test('that did not takes only what is left of it', async () => {
+    const before = await Stage.open({ clock: new VirtualClock(1_000_000) })
+    await before.node('a', [sleeper])
+    await before.settle(start(before.site, sleeper, 'k', []))
+    await before.clock.advance(3_000)
+    before.abandon()
+    const after = await Stage.open({ shelf: before.shelf, clock: new VirtualClock(1_006_000) })
+    await after.node('a', [sleeper])
+    const handle = run(after.site, sleeper, 'k')
+    await after.clock.advance(3_900)
+    expect(await after.settle(handle.status())).toMatchObject({ state: 'sleeping' })
+    await after.clock.advance(200)
+    expect(await after.settle(handle.status())).toMatchObject({ state: 'done' })
+    expect(await after.settle(handle.result())).toBe(10_000)
+  })
+})
