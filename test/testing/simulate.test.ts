@@ -21,7 +21,7 @@ async function failureOf(promise: Promise<unknown>): Promise<PerdureError> {
 }
 
 describe('a simulation', () => {
-  test('counts its seeds and events; its hours are no hours of ours', async () => {
+  test('counts its seeds and events', async () => {
     const report = await simulate({ seeds: 5, nodes: 2 }, scenario)
     expect(report).toMatchObject({ seeds: 5, events: expect.any(Number) })
     expect(report.events).toBeGreaterThan(100)

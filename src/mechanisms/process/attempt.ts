@@ -259,10 +259,7 @@ export class Attempt {
       )
     }
     if (this.#inTurn || (this.#outstanding.size === 0 && !this.identity.strict)) return undefined
-    return new PerdureError(
-      'PERDURE_E_FOREIGN_AWAIT',
-      'An operation was issued after awaiting something that is no operation of p, while others were outstanding, so their order would not repeat. Put the foreign await into a step.',
-    )
+    return foreignAwait()
   }
 
   #issue(kind: string, args: readonly unknown[], more: Partial<Issued>): Promise<unknown> {
@@ -281,6 +278,8 @@ export class Attempt {
   #heed(signal: AbortSignal, issued: Issued, answeredBy: Issued): void {
     const withdraw = () => {
       if (!this.#outstanding.has(answeredBy.number) || this.#over || this.#final !== undefined) return
+      // Nobody awaits an abort, so there is nothing to reject: the run itself fails, now and not at its replay.
+      if (!this.#inTurn) return this.#bodyEnded({ error: failureOf(foreignAwait()) })
       this.#issue('process.withdraw', [issued.number], {}).catch(() => undefined)
     }
     if (signal === this.abort.signal) return
@@ -436,6 +435,13 @@ function argsOf(body: Uint8Array): unknown {
   const reader = new Reader(body)
   reader.uint()
   return reader.value()
+}
+
+function foreignAwait(): PerdureError {
+  return new PerdureError(
+    'PERDURE_E_FOREIGN_AWAIT',
+    'An operation was issued or aborted after awaiting something that is no operation of p, while others were outstanding, so their order would not repeat. Put the foreign await into a step.',
+  )
 }
 
 function noRace(what: string): PerdureError {

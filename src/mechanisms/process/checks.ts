@@ -8,6 +8,9 @@ import type { StartOptions } from './machine.ts'
 /** In UTF-8 bytes: a key is an index, not a document. */
 const MAX_KEY_BYTES = 256
 
+/** Keys of the runs that fill active fields begin so. */
+const EVAL_KEY = 'eval:'
+
 export function checkKey(key: unknown): string {
   if (typeof key === 'string' && key.length > 0 && Buffer.byteLength(key) <= MAX_KEY_BYTES && key.isWellFormed()) return key
   throw usage(
@@ -31,7 +34,9 @@ export function checkDefinition(definition: unknown): Definition<never, never, u
 
 export function checkStart(definition: unknown, key: unknown, input: unknown): void {
   checkDefinition(definition)
-  checkKey(key)
+  if (checkKey(key).startsWith(EVAL_KEY)) {
+    throw usage(`The key "${key}" begins with "${EVAL_KEY}", as those of active fields do. Choose another.`)
+  }
   if (!Array.isArray(input))
     throw usage('The input of a run is an array of the arguments of its body, as in start(site, greet, "order-17", ["Ada"]).')
 }
