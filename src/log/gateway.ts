@@ -13,9 +13,10 @@
  *   G2  A reply or answer of position P leaves when P is durable, and not before; in the order of positions.
  *   G3  After the engine has failed nothing leaves any more: every listener is closed with the error.
  *   G4  At most RUN_AHEAD is undurable: beyond it notes wait, and those who can be asked to send less are.
+ *   G5  Operations are applied one after the other: who hears a note in the middle of one submits nothing before a later turn.
  */
 import type { Clock, Timer } from '../clock.ts'
-import { PerdureError } from '../errors.ts'
+import { invariant, PerdureError } from '../errors.ts'
 import { askHistory } from './history.ts'
 import type { Log } from './log.ts'
 import type { Outcome } from './machine.ts'
@@ -69,6 +70,7 @@ export class Gateway {
   readonly #serviceBaseMs: number
   readonly #monotonicBaseMs: number
   #recordOpen = false
+  #applying = false
   #recordNumber = 0
   #sealScheduled = false
   #sealed: SealedRecord[] = []
@@ -140,14 +142,18 @@ export class Gateway {
   submit(operation: Uint8Array): number {
     if (this.#failure !== undefined) throw this.#failure
     if (operation.length > MAX_OPERATION) throw tooLarge(operation.length)
-    if (!this.#recordOpen) this.#openRecord()
+    invariant(!this.#applying, 'an operation was submitted in the middle of another (G5)')
+    this.#applying = true
     try {
+      if (!this.#recordOpen) this.#openRecord()
       this.replica.apply(operation, 0, operation.length)
     } catch (error) {
       if (!PerdureError.is(error, 'PERDURE_E_PROTOCOL')) this.#failed(error as Error)
       // The record may have been opened for this one; it is sealed without it, so that nobody waits for it.
       else this.#scheduleSeal()
       throw error
+    } finally {
+      this.#applying = false
     }
     this.#record.add(operation)
     this.#undurableBytes += operation.length

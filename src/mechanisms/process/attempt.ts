@@ -63,13 +63,15 @@ export class Attempt {
   readonly #outstanding = new Map<number, Issued>()
   #queue: Delivery[]
   #replayLeft: number
+  readonly #replayed: number
   #batch: Issued[] = []
   #waitingSteps: Issued[] = []
   #lastNumber: number
   #lastSeq: number
   #quietInARow = 0
   #inTurn = false
-  #busy = false
+  /** Nothing is taken from the queue before the body has begun. */
+  #busy = true
   #live = false
   #checkpointing = false
   #final: Outcome | undefined
@@ -91,6 +93,7 @@ export class Attempt {
     this.#entries = new Map(journal.map((entry) => [entry.number, entry]))
     this.#queue = [...deliveries]
     this.#replayLeft = deliveries.length
+    this.#replayed = deliveries.length
     this.#lastNumber = base.number
     this.#lastSeq = base.seq + deliveries.length
     this.#journaled = journal.length > 0 || deliveries.length > 0 || base.number > 0
@@ -152,7 +155,7 @@ export class Attempt {
 
   #goLive(): void {
     this.#live = true
-    if (this.#journaled) this.sendControl('process.live', [this.#queue.length === 0 ? this.#lastSeq : 0])
+    if (this.#journaled) this.sendControl('process.live', [this.#replayed])
     const waiting = this.#waitingSteps
     this.#waitingSteps = []
     for (const { step, number } of waiting) if (step && this.#outstanding.has(number)) this.steps.start(step)

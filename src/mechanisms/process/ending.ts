@@ -3,7 +3,8 @@
  *
  * Boundary: functions over the state.
  *   E1  A run ends once. With its end everything it waited for is withdrawn and everybody who waited for it is answered.
- *   E2  Two deaths at the same progress are deaths at the same place; a bounded number of them makes the run wedged.
+ *   E2  Two deaths at the same progress are deaths at the same place; a bounded number of them makes the run wedged. The death of
+ *       a process that had not begun with the run says nothing against it: many processes may die at once.
  */
 import type { Caller, Context, Failure, Outcome } from '../../log/machine.ts'
 import { deliver } from './delivery.ts'
@@ -82,6 +83,7 @@ export function cancel(state: ProcessState, run: Run, reason: string, context: C
 
 /** Its process died, perhaps because of it. `place` must be called afterwards. */
 export function died(state: ProcessState, run: Run, context: Context): void {
+  if (!run.begun) return goOn(state, run, context)
   const { progress } = run.journal
   const count = run.deaths.progress === progress ? run.deaths.count + 1 : 1
   run.deaths = { progress, count }

@@ -190,7 +190,16 @@ export class RunHost {
     hosted.attempt = attempt
     const p = contextOf(attempt, this.#own(restored), base.randoms)
     const args = this.#own(input) as readonly unknown[]
-    attempt.begin(() => definition.body(p, ...args))
+    const begin = () => attempt.begin(() => definition.body(p, ...args))
+    if (spec.attempt === 1) begin()
+    else {
+      // Said before the body runs, and on its way before the body can do any harm. A note comes in the middle of an operation
+      // that is being applied, so nothing may be sent at once.
+      this.#clock.hop(() => {
+        attempt.sendControl('process.begun', [])
+        this.#clock.hop(() => attempt.over || begin())
+      })
+    }
     for (const delivery of hosted.early) attempt.deliver(delivery)
     hosted.early.length = 0
   }

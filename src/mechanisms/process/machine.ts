@@ -63,6 +63,7 @@ export class ProcessMachine implements RunTable, EvalPort {
     'process.diverged': 56,
     'process.end': 57,
     'process.refute': 58,
+    'process.begun': 59,
   }
   readonly #state = new ProcessState()
 
@@ -178,6 +179,9 @@ export class ProcessMachine implements RunTable, EvalPort {
           this.settle(run.id, target, refusal('PERDURE_E_ABORTED', `operation ${target} was withdrawn by its run`), context)
         return
       }
+      case 'process.begun':
+        run.begun = true
+        return
       case 'process.live':
         run.live = true
         run.diverged = undefined

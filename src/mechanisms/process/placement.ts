@@ -30,6 +30,7 @@ export function place(state: ProcessState, context: Context): void {
     run.fence = context.position
     run.attempt += 1
     run.position = context.position
+    run.begun = run.attempt === 1
     run.live = run.journal.progress === 0
     if (run.attempt > 1) state.statistics.runsResumed += 1
     context.note(node.session, ['attempt', run.id, run.fence, attemptSpec(run)])

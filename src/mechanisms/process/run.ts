@@ -76,6 +76,8 @@ export interface Run extends NewRun {
   node: string | undefined
   /** Position of its placement; operations under any other are refused. */
   fence: number
+  /** Its present host has said that it begins: if its process dies now, it may be because of this run. */
+  begun: boolean
   live: boolean
   cancelled: string | undefined
   wedged: string | undefined
@@ -96,6 +98,7 @@ export function newRun(spec: NewRun): Run {
     attempt: 0,
     node: undefined,
     fence: 0,
+    begun: false,
     live: false,
     cancelled: undefined,
     wedged: undefined,

@@ -81,6 +81,7 @@ const ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
   'process.race': [isAlternatives],
   'process.checkpoint': [isKept, isCount],
   'process.withdraw': [isCount],
+  'process.begun': [],
   'process.live': [isCount],
   'process.diverged': [isFailure],
   'process.end': [isStored],

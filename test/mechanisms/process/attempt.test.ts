@@ -99,6 +99,15 @@ describe('turns', () => {
     expect(await once(body)).toBe('PERDURE_E_FOREIGN_AWAIT')
   })
 
+  test('an abort after a foreign await fails the run at once, since nobody awaits an abort', async () => {
+    const body: Body = async (p) => {
+      const giveUp = new AbortController()
+      setImmediate(() => setImmediate(() => giveUp.abort()))
+      await p.space('box').in(['never'], { signal: giveUp.signal })
+    }
+    await expect(once(body)).rejects.toMatchObject({ code: 'PERDURE_E_FOREIGN_AWAIT' })
+  })
+
   test('a foreign await with nothing outstanding is allowed', async () => {
     const body: Body = async (p) => {
       await p.sleep(1)
