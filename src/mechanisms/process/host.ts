@@ -40,6 +40,8 @@ export interface HostSpec {
   readonly shared: boolean
   readonly meter: TurnMeter
   log(definition: string, key: string, text: string): void
+  /** The site has replaced this node; everything here was destroyed. */
+  fenced?(): void
 }
 
 /** An attempt that is being prepared or under way. */
@@ -83,7 +85,10 @@ export class RunHost {
       this.#deliver(run, fence, { seq, number, outcome, wallMs, position })
     } else if (kind === 'attempt') this.#begin(run, fence, body[3] as AttemptSpec)
     else if (kind === 'stop') this.#stop(run, fence)
-    else if (kind === 'fenced' && body[2] === this.#spec.boot) this.destroy()
+    else if (kind === 'fenced' && body[2] === this.#spec.boot) {
+      this.destroy()
+      this.#spec.fenced?.()
+    }
   }
 
   durableTo(position: number): void {

@@ -9,13 +9,13 @@
  * Boundary: the public calls; they check what they are given and issue operations. LiPS calls such a process resilient.
  */
 import { PerdureError } from '../../errors.ts'
-import type { Connection } from '../../log/connection.ts'
 import type { Site } from '../../log/site.ts'
 import { checkName, type Definition, type DefinitionOptions } from '../../support/definition.ts'
 import { checkDefinition, checkKey, checkStart, optionsOf, usage } from './checks.ts'
 import type { RunContext } from './context.ts'
-import { DEFAULT_CAPACITY, type HostedDefinition, NO_METER, RunHost } from './host.ts'
+import { DEFAULT_CAPACITY, type HostedDefinition } from './host.ts'
 import type { Stored } from './journal.ts'
+import { OwnNode } from './own-node.ts'
 import type { RunStatus } from './run.ts'
 import { fetchStored, store } from './storing.ts'
 
@@ -113,41 +113,9 @@ async function hostHere(
   definitions: readonly HostedDefinition[],
   capacity: number,
 ): Promise<{ close(): Promise<void> }> {
-  const { clock, logId, owner } = site.link
-  let hosting: RunHost | undefined
-  const connection: Connection = await site.link.connect(`host ${name}`, {
-    note: (body, position) => hosting?.note(body, position),
-    durable: (position) => hosting?.durableTo(position),
-    closed: () => hosting?.destroy(),
-  })
-  hosting = new RunHost(connection, clock, {
-    name,
-    parent: null,
-    parentSession: 0,
-    boot: clock.randomId(),
-    pid: site.link.pid,
-    definitions,
-    capacity,
-    logId,
-    shared: owner,
-    meter: NO_METER,
-    log: (definition, key, text) => site.link.hear({ event: 'log', name, definition, key, text }),
-  })
-  const stopBeating = site.link.beat?.(connection.session)
-  try {
-    await hosting.register()
-  } catch (error) {
-    stopBeating?.()
-    connection.close()
-    throw error
-  }
-  return {
-    async close() {
-      await hosting.leave().catch(() => undefined)
-      stopBeating?.()
-      connection.close()
-    },
-  }
+  const node = new OwnNode(site.link, name, definitions, capacity)
+  await node.join()
+  return node
 }
 
 async function hostInWorkers(
