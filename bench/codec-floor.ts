@@ -3,7 +3,7 @@
  *
  * The codec is no export of the package; like everything here it is taken as built, while its types come from the source.
  */
-type Codec = typeof import('../src/log/codec.ts')
+type Codec = typeof import('../src/log/codec/codec.ts')
 
 const { copyValue, Reader, Writer } = (await import(new URL('../dist/log/codec.js', import.meta.url).href)) as Codec
 

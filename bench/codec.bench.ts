@@ -6,7 +6,7 @@
  */
 
 import { deserialize, serialize } from 'node:v8'
-import { copyValue, digest, equal, fingerprint, Reader, Writer } from '../src/log/codec.ts'
+import { copyValue, digest, equal, fingerprint, Reader, Writer } from '../src/log/codec/codec.ts'
 
 const ROUNDS = 300_000
 const REPEATS = 5

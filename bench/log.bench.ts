@@ -13,9 +13,9 @@ import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../src/clock.ts'
-import { openFolder } from '../src/log/folder.ts'
+import { openFolder } from '../src/log/engines/folder.ts'
+import { memoryLog } from '../src/log/engines/memory.ts'
 import type { Log } from '../src/log/log.ts'
-import { memoryLog } from '../src/log/memory.ts'
 
 const ROUNDS = 5
 const COMMITS = 4000

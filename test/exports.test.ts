@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { type EngineUnderTest, logContract } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../src/clock.ts'
-import { memoryLog } from '../src/log/memory.ts'
+import { memoryLog } from '../src/log/engines/memory.ts'
 
 /** What a program of these lines prints, run beside the built package. */
 function printed(program: string): unknown {

@@ -26,6 +26,7 @@ const FORBIDDEN: [file: string, code: string, rule: string][] = [
   ['src/errors2.ts', imports('./log/log.ts'), LAYER],
   ['src/errors3.ts', imports('./clock.ts'), LAYER],
   ['src/log/up-support.ts', imports('../support/definition.ts'), LAYER],
+  ['src/log/engines/up-mechanism.ts', imports('../../mechanisms/space/space.ts'), LAYER],
   ['src/log/up-mechanism.ts', imports('../mechanisms/space/space.ts'), LAYER],
   ['src/log/up-node.ts', imports('../node/cli.ts'), LAYER],
   ['src/log/up-testing.ts', imports('../testing/simulate.ts'), LAYER],
@@ -120,9 +121,9 @@ const LEGAL: [file: string, code: string][] = [
     'src/clock.ts',
     'export const now: number = Date.now() + Math.random()\nexport const later: unknown = setTimeout(Boolean, 5)\n',
   ],
-  ['src/log/disk-io.ts', imports('node:fs')],
-  ['src/log/disk-thread.ts', imports('node:worker_threads')],
-  ['src/log/lock.ts', imports('node:fs')],
+  ['src/log/engines/disk-io.ts', imports('node:fs')],
+  ['src/log/engines/disk-thread.ts', imports('node:worker_threads')],
+  ['src/log/engines/lock.ts', imports('node:fs')],
   ['src/log/socket.ts', imports('node:net')],
 ]
 

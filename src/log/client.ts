@@ -10,7 +10,7 @@
  *   C3  An operation that could not be encoded has no number and was not sent.
  */
 import { PerdureError } from '../errors.ts'
-import { decode, encode } from './codec.ts'
+import { decode, encode } from './codec/codec.ts'
 import type { Caller, Outcome } from './machine.ts'
 import { encodeOperation, MAX_RANGES, type Range } from './operation.ts'
 import { errorOf } from './outcome.ts'

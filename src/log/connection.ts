@@ -6,7 +6,7 @@
  */
 import { PerdureError } from '../errors.ts'
 import { Client, type Link } from './client.ts'
-import { copyValue } from './codec.ts'
+import { copyValue } from './codec/codec.ts'
 import type { Gateway, Listener } from './gateway.ts'
 import type { Blobs } from './log.ts'
 import type { Outcome } from './machine.ts'

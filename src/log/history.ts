@@ -7,7 +7,7 @@
  * Boundary: reads what is durable; changes nothing, keeps nothing.
  */
 import { PerdureError } from '../errors.ts'
-import { preview } from './codec.ts'
+import { preview } from './codec/codec.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './machine.ts'
 import { readRecord } from './record.ts'

@@ -9,7 +9,7 @@
  * Boundary: bytes to data and back. What an operation means is the business of the machine that owns its code.
  */
 import { PerdureError } from '../errors.ts'
-import { digest, Reader, Writer } from './codec.ts'
+import { digest, Reader, Writer } from './codec/codec.ts'
 import { MAX_VALUE } from './log.ts'
 import type { Caller, Operation } from './machine.ts'
 

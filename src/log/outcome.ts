@@ -3,7 +3,7 @@
  * same wherever it arrives: a `PerdureError` when its code is one of ours, else an `Error`.
  */
 import { ERRORS, type ErrorCode, PerdureError } from '../errors.ts'
-import { encode } from './codec.ts'
+import { encode } from './codec/codec.ts'
 import { MAX_VALUE } from './log.ts'
 import type { Failure, Outcome } from './machine.ts'
 

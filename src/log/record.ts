@@ -9,7 +9,7 @@
  * Boundary: bytes to data and back; a record knows neither engines nor machines.
  */
 import { PerdureError } from '../errors.ts'
-import { Reader, Writer } from './codec.ts'
+import { Reader, Writer } from './codec/codec.ts'
 
 export const RECORD_FORMAT = 1
 

@@ -1,15 +1,15 @@
 /**
  * Reaches the owner of a site through its local socket.
  *
- * Boundary: part of the shell; what goes over the connection is `log/remote.ts`.
+ * Boundary: part of the shell; what goes over the connection is `log/wire/remote.ts`.
  */
 import { connect } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
 import type { Ears } from '../log/connection.ts'
-import type { Pipe } from '../log/frames.ts'
-import { connectRemote, type RemoteConnection } from '../log/remote.ts'
-import { pipeOver } from '../log/stream-pipe.ts'
+import type { Pipe } from '../log/wire/frames.ts'
+import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
+import { pipeOver } from '../log/wire/stream-pipe.ts'
 
 export async function connectSocket(
   socket: string,

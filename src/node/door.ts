@@ -5,10 +5,10 @@
  * workers are first asked for.
  */
 import type { Duplex } from 'node:stream'
+import type { Door } from '../log/engines/generations.ts'
 import type { Gateway } from '../log/gateway.ts'
-import type { Door } from '../log/generations.ts'
-import { serve } from '../log/server.ts'
-import { pipeOver } from '../log/stream-pipe.ts'
+import { serve } from '../log/wire/server.ts'
+import { pipeOver } from '../log/wire/stream-pipe.ts'
 import { detect } from './detector.ts'
 
 export interface SiteDoor {

@@ -8,7 +8,7 @@
  * Boundary: part of the shell. The thread's program is plain JavaScript text, because a thread has no TypeScript loader.
  */
 import { Worker } from 'node:worker_threads'
-import { encodeFrame } from '../log/frames.ts'
+import { encodeFrame } from '../log/wire/frames.ts'
 import type { TurnMeter } from '../mechanisms/process/port.ts'
 import { BEAT_MS } from './detector.ts'
 

@@ -9,7 +9,7 @@
  *   X3  A step whose result is recorded is not executed again.
  *   X4  What had been delivered to the run before its effect is durable.
  */
-import { equal } from '../log/codec.ts'
+import { equal } from '../log/codec/codec.ts'
 import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
 import type { JournalPage } from '../mechanisms/process/journal.ts'
 import type { Run } from '../mechanisms/process/run.ts'

@@ -10,10 +10,10 @@
  */
 
 import type { Clock } from '../clock.ts'
-import type { BlobFolder } from '../log/blobs.ts'
-import { BLOB_FOLDER, type DiskOptions } from '../log/disk.ts'
-import type { Surroundings } from '../log/generations.ts'
-import { COMMIT_BYTES, type Commit, type Committer, type Disk } from '../log/storage.ts'
+import type { BlobFolder } from '../log/engines/blobs.ts'
+import { BLOB_FOLDER, type DiskOptions } from '../log/engines/disk.ts'
+import type { Surroundings } from '../log/engines/generations.ts'
+import { COMMIT_BYTES, type Commit, type Committer, type Disk } from '../log/engines/storage.ts'
 
 export type DiskCallKind = 'create' | 'write' | 'sync' | 'syncFolder' | 'rename' | 'link' | 'unlink'
 

@@ -6,14 +6,14 @@
  *   L2  The log after an opening is a beginning of the log before it, and holds all that was said to be durable.
  *   L3  The state that was live equals the state that is rebuilt from the log, also by way of a snapshot.
  */
-import { decode, encode, equal } from '../log/codec.ts'
-import { decodeFrameFromSite, type FrameFromSite } from '../log/frames.ts'
+import { decode, encode, equal } from '../log/codec/codec.ts'
 import type { Gateway } from '../log/gateway.ts'
 import type { Log, LogRecord } from '../log/log.ts'
 import type { IncomingOperation } from '../log/operation.ts'
 import { readRecord } from '../log/record.ts'
 import type { Replica } from '../log/replica.ts'
 import type { Admission } from '../log/sessions.ts'
+import { decodeFrameFromSite, type FrameFromSite } from '../log/wire/frames.ts'
 import type { Sometimes } from './sometimes.ts'
 
 interface Kept {

@@ -2,10 +2,10 @@
  * Two ends of a local socket between simulated processes: messages arrive in order, some time later, or not at all when an end
  * dies first.
  *
- * Boundary: as `log/stream-pipe.ts` behaves, seen from above. What an end wrote before it died arrives up to some message: the
+ * Boundary: as `log/wire/stream-pipe.ts` behaves, seen from above. What an end wrote before it died arrives up to some message: the
  * system may have taken the rest or not.
  */
-import type { Pipe, PipeReceiver } from '../log/frames.ts'
+import type { Pipe, PipeReceiver } from '../log/wire/frames.ts'
 import type { OsProcess, Schedule } from './schedule.ts'
 import type { SeededRandom } from './seeded-random.ts'
 

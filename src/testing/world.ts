@@ -5,8 +5,8 @@
  * events but what they set off.
  */
 import { PerdureError } from '../errors.ts'
-import { connectRemote, type RemoteConnection } from '../log/remote.ts'
 import { attachedSite, type Site } from '../log/site.ts'
+import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
 import type { HostedDefinition } from '../mechanisms/process/host.ts'
 import { type Definition, type RunContext, run, start } from '../mechanisms/process/process.ts'
 import type { StepInfo } from '../mechanisms/process/steps.ts'

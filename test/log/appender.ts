@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../src/clock.ts'
-import { openFolder } from '../../src/log/folder.ts'
+import { openFolder } from '../../src/log/engines/folder.ts'
 
 const folder = process.argv[2] as string
 const log = await openFolder(folder, systemClock, { segmentBytes: 64 * 1024 })

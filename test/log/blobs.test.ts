@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { PerdureError } from '../../src/errors.ts'
-import { type BlobFolder, folderBlobs } from '../../src/log/blobs.ts'
-import { openDisk } from '../../src/log/disk.ts'
+import { type BlobFolder, folderBlobs } from '../../src/log/engines/blobs.ts'
+import { openDisk } from '../../src/log/engines/disk.ts'
 import { FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { seeded } from './seeded.ts'
 

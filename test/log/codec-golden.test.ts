@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
-import { decode, digest, encode, equal } from '../../src/log/codec.ts'
+import { decode, digest, encode, equal } from '../../src/log/codec/codec.ts'
 
 /** What the fixture holds, by name. Add to both; never change a line that was released. */
 const VALUES: Readonly<Record<string, unknown>> = {

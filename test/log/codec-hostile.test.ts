@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
-import { decode, encode, Reader, Writer } from '../../src/log/codec.ts'
+import { decode, encode, Reader, Writer } from '../../src/log/codec/codec.ts'
 import { domain } from './codec-values.ts'
 
 const FRAMES = Error.stackTraceLimit

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
-import { copyValue, decode, digest, encode, equal, fingerprint, preview, Reader, Writer } from '../../src/log/codec.ts'
+import { copyValue, decode, digest, encode, equal, fingerprint, preview, Reader, Writer } from '../../src/log/codec/codec.ts'
 import { MAX_VALUE } from '../../src/log/log.ts'
 import { domain, ordered } from './codec-values.ts'
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { BLOB_FOLDER, openDisk } from '../../src/log/disk.ts'
-import { nodeBlobFolder, nodeDisk } from '../../src/log/disk-io.ts'
-import { threadCommitter } from '../../src/log/disk-thread.ts'
-import { thisMachine } from '../../src/log/lock.ts'
-import { COMMIT_RECORDS, type Commit, type Committer } from '../../src/log/storage.ts'
+import { BLOB_FOLDER, openDisk } from '../../src/log/engines/disk.ts'
+import { nodeBlobFolder, nodeDisk } from '../../src/log/engines/disk-io.ts'
+import { threadCommitter } from '../../src/log/engines/disk-thread.ts'
+import { thisMachine } from '../../src/log/engines/lock.ts'
+import { COMMIT_RECORDS, type Commit, type Committer } from '../../src/log/engines/storage.ts'
 
 let folder: string
 beforeEach(async () => {

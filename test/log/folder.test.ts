@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { PerdureError } from '../../src/errors.ts'
-import { openFolder } from '../../src/log/folder.ts'
-import { findOwner } from '../../src/log/lock.ts'
+import { openFolder } from '../../src/log/engines/folder.ts'
+import { findOwner } from '../../src/log/engines/lock.ts'
 import type { Log } from '../../src/log/log.ts'
 
 const APPENDER = fileURLToPath(new URL('appender.ts', import.meta.url))

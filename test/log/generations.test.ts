@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { type Claim, claim, type Surroundings } from '../../src/log/generations.ts'
-import type { Disk } from '../../src/log/storage.ts'
+import { type Claim, claim, type Surroundings } from '../../src/log/engines/generations.ts'
+import type { Disk } from '../../src/log/engines/storage.ts'
 import { FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { seeded } from './seeded.ts'
 

@@ -1,7 +1,7 @@
 /** What is too large is refused where it comes from: nothing that one caller sends can be more than a record holds. */
 import { type PerdureError, resilient, start } from 'perdure'
 import { describe, expect, test } from 'vitest'
-import { encode } from '../../src/log/codec.ts'
+import { encode } from '../../src/log/codec/codec.ts'
 import { LocalConnection } from '../../src/log/connection.ts'
 import { MAX_RECORD, MAX_VALUE } from '../../src/log/log.ts'
 import { encodeBody, encodeOperation, MAX_OPERATION, prependHeader } from '../../src/log/operation.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
+import { memoryLog } from '../../src/log/engines/memory.ts'
 import type { Log } from '../../src/log/log.ts'
-import { memoryLog } from '../../src/log/memory.ts'
 
 async function indexes(log: Log, from: number): Promise<number[]> {
   const read: number[] = []

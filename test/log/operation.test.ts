@@ -1,7 +1,7 @@
 /** Operations and records as bytes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encode } from '../../src/log/codec.ts'
+import { encode } from '../../src/log/codec/codec.ts'
 import type { Caller } from '../../src/log/machine.ts'
 import {
   bodyDigest,

@@ -1,7 +1,7 @@
 /** Errors as data and back. */
 import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
-import { decode, encode } from '../../src/log/codec.ts'
+import { decode, encode } from '../../src/log/codec/codec.ts'
 import { errorOf, failureOf } from '../../src/log/outcome.ts'
 
 /** As it arrives after a journey. */

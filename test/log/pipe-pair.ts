@@ -1,5 +1,5 @@
 /** Two ends of a pipe in memory; messages arrive in a later macrotask, in order. */
-import type { Pipe, PipeReceiver } from '../../src/log/frames.ts'
+import type { Pipe, PipeReceiver } from '../../src/log/wire/frames.ts'
 
 type Later = (turn: () => void) => void
 

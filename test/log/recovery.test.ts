@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { type DiskLog, openDisk } from '../../src/log/disk.ts'
+import { type DiskLog, openDisk } from '../../src/log/engines/disk.ts'
+import { FRAME_HEADER } from '../../src/log/engines/segments.ts'
 import type { Log } from '../../src/log/log.ts'
-import { FRAME_HEADER } from '../../src/log/segments.ts'
 import { FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { seeded } from './seeded.ts'
 

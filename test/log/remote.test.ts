@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import type { PerdureError } from '../../src/errors.ts'
-import { encode } from '../../src/log/codec.ts'
+import { encode } from '../../src/log/codec/codec.ts'
+import type { Gateway } from '../../src/log/gateway.ts'
 import {
   decodeFrameFromSite,
   encodeFrame,
@@ -14,11 +15,10 @@ import {
   type FrameToSite,
   MAX_FRAME,
   PROTOCOL,
-} from '../../src/log/frames.ts'
-import type { Gateway } from '../../src/log/gateway.ts'
-import { connectRemote, type RemoteConnection } from '../../src/log/remote.ts'
-import { serve } from '../../src/log/server.ts'
-import { pipeOver } from '../../src/log/stream-pipe.ts'
+} from '../../src/log/wire/frames.ts'
+import { connectRemote, type RemoteConnection } from '../../src/log/wire/remote.ts'
+import { serve } from '../../src/log/wire/server.ts'
+import { pipeOver } from '../../src/log/wire/stream-pipe.ts'
 import { spaceOver } from '../../src/mechanisms/space/space.ts'
 import { openGateway } from '../../src/node/compose.ts'
 import { connectSocket } from '../../src/node/connect.ts'

@@ -1,7 +1,7 @@
 /** All machines together: snapshots, duplicates, fences, time. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decode, encode } from '../../src/log/codec.ts'
+import { decode, encode } from '../../src/log/codec/codec.ts'
 import type { Caller, Outcome } from '../../src/log/machine.ts'
 import { encodeOperation } from '../../src/log/operation.ts'
 import type { Replica } from '../../src/log/replica.ts'

@@ -13,7 +13,7 @@ import {
   parseSegmentName,
   segmentName,
   writeFrame,
-} from '../../src/log/segments.ts'
+} from '../../src/log/engines/segments.ts'
 
 const HEADER = {
   logId: '0123456789abcdef0123456789abcdef',

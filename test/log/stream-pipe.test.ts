@@ -2,8 +2,8 @@
 import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MAX_FRAME } from '../../src/log/frames.ts'
-import { pipeOver } from '../../src/log/stream-pipe.ts'
+import { MAX_FRAME } from '../../src/log/wire/frames.ts'
+import { pipeOver } from '../../src/log/wire/stream-pipe.ts'
 
 /** A stream whose other side is the test. */
 class Ends extends Duplex {

@@ -4,7 +4,7 @@
  * It does what the replica does for its machines and no more. Arguments go through the codec, so that a machine never shares
  * memory with its test; every operation is answered at most once, or the test fails.
  */
-import { decode, encode } from '../../src/log/codec.ts'
+import { decode, encode } from '../../src/log/codec/codec.ts'
 import type { Caller, Context, Machine, Outcome } from '../../src/log/machine.ts'
 
 export interface Reply {

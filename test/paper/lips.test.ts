@@ -446,7 +446,7 @@ describe('the tuple space machine (section 8)', () => {
     const { stage, box } = await staged()
     await stage.settle(Promise.all([box.out(['x', 1]), box.out(['x', 2])]))
     const { composeReplica } = await import('../../src/node/compose.ts')
-    const { decode, encode } = await import('../../src/log/codec.ts')
+    const { decode, encode } = await import('../../src/log/codec/codec.ts')
     const joining = composeReplica()
     joining.restore(decode(encode(stage.gateway.replica.snapshot(), Number.POSITIVE_INFINITY)))
     expect(joining.query('space', 'tuples', ['box'])).toEqual(stage.gateway.replica.query('space', 'tuples', ['box']))

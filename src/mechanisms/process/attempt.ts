@@ -15,7 +15,7 @@
  *   A4  After `stop` nothing of this attempt is sent, executed or settled any more.
  */
 import { invariant, PerdureError } from '../../errors.ts'
-import { copyValue, decode, preview, Reader } from '../../log/codec.ts'
+import { copyValue, decode, preview, Reader } from '../../log/codec/codec.ts'
 import { MAX_VALUE } from '../../log/log.ts'
 import type { Failure, Outcome } from '../../log/machine.ts'
 import { bodyDigest, encodeBody, prependHeader } from '../../log/operation.ts'

@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
-import { copyValue } from '../../log/codec.ts'
+import { copyValue } from '../../log/codec/codec.ts'
 import type { Connection } from '../../log/connection.ts'
 import { failureOf } from '../../log/outcome.ts'
 import type { Definition } from '../../support/definition.ts'

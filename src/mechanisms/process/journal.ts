@@ -10,7 +10,7 @@
  *   J2  A checkpoint with number n forgets every operation up to n and every delivery so far.
  */
 import { PerdureError } from '../../errors.ts'
-import { encode } from '../../log/codec.ts'
+import { encode } from '../../log/codec/codec.ts'
 import type { Failure } from '../../log/machine.ts'
 
 /** Operations between two checkpoints. 100,000 replay in well under a second; a loop without end must checkpoint. */

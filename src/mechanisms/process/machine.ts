@@ -13,7 +13,7 @@
  *   P2  An operation of a run takes effect once, whoever re-executes the run (rule 4).
  *   P3  A run is placed on at most one node; between two placements the first node is fenced.
  */
-import { equal, preview } from '../../log/codec.ts'
+import { equal, preview } from '../../log/codec/codec.ts'
 import type { Caller, Context, Failure, Operation, Outcome } from '../../log/machine.ts'
 import { bodyDigest, encodeBody, type IncomingOperation } from '../../log/operation.ts'
 import { refusal } from '../../log/outcome.ts'

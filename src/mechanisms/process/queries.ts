@@ -3,7 +3,7 @@
  *
  * Boundary: reads the state, changes nothing.
  */
-import { preview } from '../../log/codec.ts'
+import { preview } from '../../log/codec/codec.ts'
 import type { Layer } from '../../support/definition.ts'
 import { journalPage, type Stored } from './journal.ts'
 import { type Run, type RunState, type RunStatus, statusOf } from './run.ts'

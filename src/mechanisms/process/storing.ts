@@ -5,7 +5,7 @@
  * wait to say so, only to send it.
  */
 import { createHash } from 'node:crypto'
-import { decode, encode } from '../../log/codec.ts'
+import { decode, encode } from '../../log/codec/codec.ts'
 import { type Blobs, MAX_BLOB, MAX_VALUE } from '../../log/log.ts'
 import { errorOf } from '../../log/outcome.ts'
 import type { Stored } from './journal.ts'

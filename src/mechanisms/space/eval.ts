@@ -8,7 +8,7 @@
  *   E1  Every placeholder becomes exactly one tuple, when each of its runs has ended.
  */
 import { PerdureError } from '../../errors.ts'
-import { copyValue, encode } from '../../log/codec.ts'
+import { copyValue, encode } from '../../log/codec/codec.ts'
 import type { Context, Failure, Outcome } from '../../log/machine.ts'
 import { MAX_FIELDS } from './template.ts'
 import { isDuration } from './wire.ts'

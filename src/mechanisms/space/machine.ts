@@ -13,7 +13,7 @@
  *   S4  A tuple belongs to the machine until an `in` or `inp` gives it away; whoever reads gets a copy.
  */
 import { invariant } from '../../errors.ts'
-import { copyValue, decode, encode } from '../../log/codec.ts'
+import { copyValue, decode, encode } from '../../log/codec/codec.ts'
 import type { Caller, Context, Machine, Operation, Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
 import { type EvalPort, type Placeholder, Placeholders, readEval } from './eval.ts'

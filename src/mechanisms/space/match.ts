@@ -8,7 +8,7 @@
  *   M1  A template matches a tuple exactly if `fits` says yes to the tuple's kinds and `accepts` says yes to its fields.
  *   M2  The numbers of kinds are in no log and no snapshot.
  */
-import { equal, fingerprint, preview } from '../../log/codec.ts'
+import { equal, fingerprint, preview } from '../../log/codec/codec.ts'
 import { isOrdered, MAX_ALTERNATIVES, MAX_FIELDS, type Ordered, SHAPE } from './template.ts'
 
 const KIND = {

@@ -4,7 +4,7 @@
  * Boundary: reads the state of the machine and changes nothing. Answers are copies, and bounded; each list says how many there
  * are in all.
  */
-import { copyValue, encode } from '../../log/codec.ts'
+import { copyValue, encode } from '../../log/codec/codec.ts'
 import type { Caller } from '../../log/machine.ts'
 import type { Placeholders } from './eval.ts'
 import { describeTemplate } from './match.ts'

@@ -8,7 +8,7 @@
 import { readdirSync } from 'node:fs'
 import { PerdureError } from '../../errors.ts'
 import type { Connection } from '../../log/connection.ts'
-import { findOwner } from '../../log/lock.ts'
+import { findOwner } from '../../log/engines/lock.ts'
 import type { Site } from '../../log/site.ts'
 import { open } from '../open.ts'
 import { DEFAULT_URL, parseSiteUrl } from '../url.ts'

@@ -1,7 +1,7 @@
 /** Questions about runs: in pages that fit a frame, however many runs there are and however long a journal is. */
 import { host, open, resilient, start } from 'perdure'
 import { expect, test } from 'vitest'
-import { encodeFrame } from '../../../src/log/frames.ts'
+import { encodeFrame } from '../../../src/log/wire/frames.ts'
 import type { Overview, RunPage, ShownOperation, ShownRun } from '../../../src/mechanisms/process/queries.ts'
 
 const nobody = resilient('nobody', async () => 'hosts it')

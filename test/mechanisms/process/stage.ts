@@ -5,9 +5,9 @@
 
 import { type Connection, type Ears, LocalConnection } from '../../../src/log/connection.ts'
 import type { Gateway } from '../../../src/log/gateway.ts'
-import { connectRemote } from '../../../src/log/remote.ts'
-import { serve } from '../../../src/log/server.ts'
 import { type HostEvent, ownedSite, type Site } from '../../../src/log/site.ts'
+import { connectRemote } from '../../../src/log/wire/remote.ts'
+import { serve } from '../../../src/log/wire/server.ts'
 import { type HostedDefinition, NO_METER, RunHost } from '../../../src/mechanisms/process/host.ts'
 import type { Definition, RunContext } from '../../../src/mechanisms/process/process.ts'
 import { openGateway } from '../../../src/node/compose.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decode, encode } from '../../../src/log/codec.ts'
+import { decode, encode } from '../../../src/log/codec/codec.ts'
 import { accepts, decodeTemplate, describeTemplate, fits, kindsOf } from '../../../src/mechanisms/space/match.ts'
 import {
   any,

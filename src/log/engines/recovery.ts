@@ -16,7 +16,7 @@
  *   R3  After `repair` everything that `survey` counted is durable, and every segment ends with its last frame.
  */
 
-import { PerdureError } from '../errors.ts'
+import { PerdureError } from '../../errors.ts'
 import { damaged, FrameReader } from './segment-reader.ts'
 import {
   areaOf,

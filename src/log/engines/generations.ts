@@ -15,8 +15,8 @@
  */
 
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
-import { PerdureError } from '../errors.ts'
+import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
 import { FORMAT } from './segments.ts'
 import { type Disk, systemCode } from './storage.ts'
 

@@ -6,7 +6,12 @@
  *   V1  Nothing but counting heartbeats is done for a connection before its `hello`; a foreign log id or protocol ends it.
  *   V2  Malformed bytes end this connection with an error that says so, and nothing else.
  */
-import { PerdureError } from '../errors.ts'
+import { PerdureError } from '../../errors.ts'
+import type { Gateway, Listener } from '../gateway.ts'
+import { MAX_BLOB } from '../log.ts'
+import type { Outcome } from '../machine.ts'
+import { callerOf } from '../operation.ts'
+import { failureOf } from '../outcome.ts'
 import {
   BLOB_PIECE,
   decodeFrameToSite,
@@ -16,11 +21,6 @@ import {
   type Pipe,
   PROTOCOL,
 } from './frames.ts'
-import type { Gateway, Listener } from './gateway.ts'
-import { MAX_BLOB } from './log.ts'
-import type { Outcome } from './machine.ts'
-import { callerOf } from './operation.ts'
-import { failureOf } from './outcome.ts'
 
 /** Uploads of blobs under way on one connection. */
 const MAX_UPLOADS = 64

@@ -8,8 +8,8 @@
  */
 
 import { createHash } from 'node:crypto'
-import { PerdureError } from '../errors.ts'
-import { type Blobs, MAX_BLOB } from './log.ts'
+import { PerdureError } from '../../errors.ts'
+import { type Blobs, MAX_BLOB } from '../log.ts'
 
 /** One flat folder. Every call resolves when it is done and rejects with the error of the system. */
 export interface BlobFolder {

@@ -4,7 +4,7 @@
  * Boundary: composition only.
  */
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { BLOB_FOLDER, type DiskLog, openDisk } from './disk.ts'
 import { nodeBlobFolder, nodeDisk } from './disk-io.ts'
 import { threadCommitter } from './disk-thread.ts'

@@ -5,7 +5,7 @@
  * what it looks at may be hostile.
  */
 
-import { PerdureError } from '../errors.ts'
+import { PerdureError } from '../../errors.ts'
 
 /** How the step from a container to its content is written in a path. */
 export type Step = 'index' | 'key' | 'mapKey' | 'mapValue' | 'element' | 'field'

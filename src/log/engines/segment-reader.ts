@@ -8,8 +8,8 @@
  * Boundary: only reads, and only what is durable.
  */
 
-import { PerdureError } from '../errors.ts'
-import type { LogRecord } from './log.ts'
+import { PerdureError } from '../../errors.ts'
+import type { LogRecord } from '../log.ts'
 import {
   type Area,
   areaOf,

@@ -7,9 +7,9 @@
  * Boundary: no storage, and no time but the turns of the clock.
  */
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
+import type { Blobs, Log, LogRecord, LogWatcher } from '../log.ts'
 import { memoryBlobs } from './blobs.ts'
-import type { Blobs, Log, LogRecord, LogWatcher } from './log.ts'
 import { endOfReading, Tail, trimmed } from './tail.ts'
 
 export function memoryLog(clock: Clock): Log {

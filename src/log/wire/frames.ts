@@ -7,9 +7,9 @@
  * Boundary: frames to bytes and back, for pipes that keep messages apart. What comes out of `decodeFrame` has the right shape,
  * whatever was sent; what is inside (operations, arguments) is checked by whoever takes it.
  */
-import { PerdureError } from '../errors.ts'
-import { decode, encode } from './codec.ts'
-import type { Outcome } from './machine.ts'
+import { PerdureError } from '../../errors.ts'
+import { decode, encode } from '../codec/codec.ts'
+import type { Outcome } from '../machine.ts'
 
 export const PROTOCOL = 1
 

@@ -6,11 +6,11 @@
  * Invariants:
  *   R1  A count or length is compared with the bytes that are left before anything is allocated for it: memory and time are
  *       proportional to the bytes given.
- *   R2  Every encoding but the writer's own is refused with `PERDURE_E_PROTOCOL` (C1 and C2 in `codec-format.ts`).
+ *   R2  Every encoding but the writer's own is refused with `PERDURE_E_PROTOCOL` (C1 and C2 in `format.ts`).
  */
 
 import { isUtf8 } from 'node:buffer'
-import { ERRORS, type ErrorCode, invariant, PerdureError } from '../errors.ts'
+import { ERRORS, type ErrorCode, invariant, PerdureError } from '../../errors.ts'
 import {
   isForbiddenKey,
   MAX_DATE_MS,
@@ -24,7 +24,7 @@ import {
   TAG,
   TYPED_ARRAYS,
   type TypedArray,
-} from './codec-format.ts'
+} from './format.ts'
 
 const LOW_7_BITS = 0x7f
 const MORE = 0x80

@@ -6,10 +6,13 @@
  *   M1  A connection belongs to one session of one generation. When it ends, everything that waits rejects: what was under way
  *       has an unknown outcome, and nobody reconnects behind the program's back.
  */
-import type { Clock } from '../clock.ts'
-import { PerdureError } from '../errors.ts'
-import { Client, type Link } from './client.ts'
-import { CLOSED_HERE, type Connection, type Ears } from './connection.ts'
+import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
+import { Client, type Link } from '../client.ts'
+import { CLOSED_HERE, type Connection, type Ears } from '../connection.ts'
+import type { Blobs } from '../log.ts'
+import type { Outcome } from '../machine.ts'
+import { errorOf } from '../outcome.ts'
 import {
   BLOB_PIECE,
   decodeFrameFromSite,
@@ -20,9 +23,6 @@ import {
   type Pipe,
   PROTOCOL,
 } from './frames.ts'
-import type { Blobs } from './log.ts'
-import type { Outcome } from './machine.ts'
-import { errorOf } from './outcome.ts'
 
 /** How long the other side may take to answer a `hello`. */
 const HELLO_MS = 10_000

@@ -14,11 +14,11 @@
  *   D4  After a failed commit nothing is written any more: what the system says about those bytes later may be false.
  */
 
-import type { Clock } from '../clock.ts'
-import { PerdureError } from '../errors.ts'
+import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
+import type { Blobs, Log, LogRecord, LogWatcher } from '../log.ts'
 import { type BlobFolder, folderBlobs, UNFINISHED } from './blobs.ts'
 import { type Claim, claim, type Door, type Surroundings } from './generations.ts'
-import type { Blobs, Log, LogRecord, LogWatcher } from './log.ts'
 import { folderError, repair, type Survey, survey } from './recovery.ts'
 import { MARK_BYTES, StoredRecords } from './segment-reader.ts'
 import {

@@ -1,17 +1,17 @@
 /**
  * Values to bytes and back: what every mechanism uses for whatever enters the log, crosses a socket or is kept as a copy.
  *
- * A value has one encoding, so equal bytes mean equal values; `codec-format.ts` describes the bytes, `codec-writer.ts` and
- * `codec-reader.ts` are the two directions, `equality.ts` compares without bytes.
+ * A value has one encoding, so equal bytes mean equal values; `format.ts` describes the bytes, `writer.ts` and
+ * `reader.ts` are the two directions, `equality.ts` compares without bytes.
  *
  * Boundary: the value domain of the public contract, nothing else. No class is revived but those of the domain; nothing that
  * bytes name is ever executed.
  */
 
-import { PerdureError } from '../errors.ts'
-import { Reader } from './codec-reader.ts'
-import { Writer } from './codec-writer.ts'
-import { MAX_BLOB, MAX_VALUE } from './log.ts'
+import { PerdureError } from '../../errors.ts'
+import { MAX_BLOB, MAX_VALUE } from '../log.ts'
+import { Reader } from './reader.ts'
+import { Writer } from './writer.ts'
 
 // biome-ignore lint/performance/noBarrelFile: one door for all that has to do with values; the parts are files of their own to be readable
 export { digest } from './digest.ts'

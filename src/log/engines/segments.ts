@@ -19,8 +19,8 @@
  */
 
 import { crc32 } from 'node:zlib'
-import { PerdureError } from '../errors.ts'
-import { MAX_RECORD } from './log.ts'
+import { PerdureError } from '../../errors.ts'
+import { MAX_RECORD } from '../log.ts'
 
 export const FORMAT = 1
 const SEGMENT_MAGIC = 0x6c_70_72_70

@@ -11,7 +11,8 @@
  *   W2  A count is written only if exactly that many items follow, whatever foreign code does meanwhile.
  */
 
-import { invariant } from '../errors.ts'
+import { invariant } from '../../errors.ts'
+import { MAX_BLOB } from '../log.ts'
 import {
   isForbiddenKey,
   MAX_DEPTH,
@@ -24,9 +25,8 @@ import {
   TAG,
   TYPED_ARRAYS,
   type TypedArray,
-} from './codec-format.ts'
-import { pathStep, refusal, refusedKind, type Step, tooLarge } from './codec-refusal.ts'
-import { MAX_BLOB } from './log.ts'
+} from './format.ts'
+import { pathStep, refusal, refusedKind, type Step, tooLarge } from './refusal.ts'
 
 /** Enough for most records; a writer that has grown far beyond gives the memory back at `reset`. */
 const CAPACITY = 4096

@@ -12,8 +12,8 @@
  *   T3  Once over, it stays over: the first end wins, except that a closed log is never failed afterwards.
  */
 
-import { invariant, PerdureError } from '../errors.ts'
-import { type LogWatcher, MAX_RECORD } from './log.ts'
+import { invariant, PerdureError } from '../../errors.ts'
+import { type LogWatcher, MAX_RECORD } from '../log.ts'
 
 interface Waiter {
   readonly index: number

@@ -11,9 +11,9 @@
  *   E1  `equal(a, b)` exactly when `fingerprint(a) === fingerprint(b)`.
  */
 
-import { MAX_DEPTH } from './codec-format.ts'
-import { refusal } from './codec-refusal.ts'
-import { Writer } from './codec-writer.ts'
+import { MAX_DEPTH } from './format.ts'
+import { refusal } from './refusal.ts'
+import { Writer } from './writer.ts'
 
 export function equal(a: unknown, b: unknown): boolean {
   return equalAt(a, b, 0)
