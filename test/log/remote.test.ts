@@ -5,88 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import type { PerdureError } from '../../src/errors.ts'
 import { encode } from '../../src/log/codec/codec.ts'
 import type { Gateway } from '../../src/log/gateway.ts'
-import {
-  decodeFrameFromSite,
-  encodeFrame,
-  type FrameFromSite,
-  type FrameToSite,
-  MAX_FRAME,
-  PROTOCOL,
-} from '../../src/log/wire/frames.ts'
-import { connectRemote, type RemoteConnection } from '../../src/log/wire/remote.ts'
+import { encodeFrame, MAX_FRAME, PROTOCOL } from '../../src/log/wire/frames.ts'
+import { connectRemote } from '../../src/log/wire/remote.ts'
 import { serve } from '../../src/log/wire/server.ts'
 import { pipeOver } from '../../src/log/wire/stream-pipe.ts'
 import { spaceOver } from '../../src/mechanisms/space/space.ts'
 import { openGateway } from '../../src/node/compose.ts'
 import { connectSocket } from '../../src/node/connect.ts'
 import { ArrayLog, shelf } from './array-log.ts'
-import { type PipeEnd, pipePair } from './pipe-pair.ts'
+import { pipePair } from './pipe-pair.ts'
 import { VirtualClock } from './virtual-clock.ts'
-
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    (value) => ({ value }),
-    (error: PerdureError) => error.code,
-  )
-
-interface Site {
-  readonly gateway: Gateway
-  readonly log: ArrayLog
-  readonly clock: VirtualClock
-}
-
-async function site(): Promise<Site> {
-  const clock = new VirtualClock()
-  const log = new ArrayLog(shelf())
-  return { gateway: await clock.settle(openGateway(log, clock)), log, clock }
-}
-
-/** A raw client: frames in, frames out. */
-class Raw {
-  readonly pipe: PipeEnd
-  readonly server: PipeEnd
-  readonly clock: VirtualClock
-  readonly frames: FrameFromSite[] = []
-  closed = false
-
-  constructor({ gateway, clock }: Site, hooks = {}) {
-    const [here, there] = pipePair()
-    this.pipe = here
-    this.server = there
-    this.clock = clock
-    here.receive({
-      message: (bytes) => this.frames.push(decodeFrameFromSite(bytes)),
-      closed: () => {
-        this.closed = true
-      },
-    })
-    serve(gateway, there, hooks)
-  }
-
-  async say(...frames: FrameToSite[]): Promise<void> {
-    for (const frame of frames) this.pipe.send(encodeFrame(frame))
-    await this.clock.idle()
-  }
-
-  async hello(): Promise<number> {
-    await this.say(['hello', PROTOCOL, 'raw', null])
-    const welcome = this.frames.find(([type]) => type === 'welcome') as FrameFromSite & { 4: number }
-    return welcome[4]
-  }
-
-  get last(): FrameFromSite | undefined {
-    return this.frames.at(-1)
-  }
-}
-
-async function remote(on: Site, label = 'remote'): Promise<RemoteConnection> {
-  const [here, there] = pipePair()
-  serve(on.gateway, there)
-  return on.clock.settle(connectRemote(here, on.clock, label))
-}
+import { codeOf, Raw, remote, site } from './wire-stage.ts'
 
 describe('blobs', () => {
   test('of one megabyte travel both ways in pieces', async () => {

@@ -1,81 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import type { PerdureError } from '../../src/errors.ts'
 import { decode, encode } from '../../src/log/codec/codec.ts'
 import { LocalConnection } from '../../src/log/connection.ts'
-import type { Gateway } from '../../src/log/gateway.ts'
 import { encodeOperation } from '../../src/log/operation.ts'
-import { decodeFrameFromSite, encodeFrame, type FrameFromSite, type FrameToSite, PROTOCOL } from '../../src/log/wire/frames.ts'
-import { connectRemote, type RemoteConnection } from '../../src/log/wire/remote.ts'
+import { encodeFrame, type FrameToSite, PROTOCOL } from '../../src/log/wire/frames.ts'
+import { connectRemote } from '../../src/log/wire/remote.ts'
 import { serve } from '../../src/log/wire/server.ts'
 import { spaceOver } from '../../src/mechanisms/space/space.ts'
 import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
-import { openGateway } from '../../src/node/compose.ts'
-import { ArrayLog, shelf } from './array-log.ts'
-import { type PipeEnd, pipePair } from './pipe-pair.ts'
+import { pipePair } from './pipe-pair.ts'
 import { seeded } from './seeded.ts'
 import { VirtualClock } from './virtual-clock.ts'
-
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    (value) => ({ value }),
-    (error: PerdureError) => error.code,
-  )
-
-interface Site {
-  readonly gateway: Gateway
-  readonly log: ArrayLog
-  readonly clock: VirtualClock
-}
-
-async function site(): Promise<Site> {
-  const clock = new VirtualClock()
-  const log = new ArrayLog(shelf())
-  return { gateway: await clock.settle(openGateway(log, clock)), log, clock }
-}
-
-/** A raw client: frames in, frames out. */
-class Raw {
-  readonly pipe: PipeEnd
-  readonly server: PipeEnd
-  readonly clock: VirtualClock
-  readonly frames: FrameFromSite[] = []
-  closed = false
-
-  constructor({ gateway, clock }: Site, hooks = {}) {
-    const [here, there] = pipePair()
-    this.pipe = here
-    this.server = there
-    this.clock = clock
-    here.receive({
-      message: (bytes) => this.frames.push(decodeFrameFromSite(bytes)),
-      closed: () => {
-        this.closed = true
-      },
-    })
-    serve(gateway, there, hooks)
-  }
-
-  async say(...frames: FrameToSite[]): Promise<void> {
-    for (const frame of frames) this.pipe.send(encodeFrame(frame))
-    await this.clock.idle()
-  }
-
-  async hello(): Promise<number> {
-    await this.say(['hello', PROTOCOL, 'raw', null])
-    const welcome = this.frames.find(([type]) => type === 'welcome') as FrameFromSite & { 4: number }
-    return welcome[4]
-  }
-
-  get last(): FrameFromSite | undefined {
-    return this.frames.at(-1)
-  }
-}
-
-async function remote(on: Site, label = 'remote'): Promise<RemoteConnection> {
-  const [here, there] = pipePair()
-  serve(on.gateway, there)
-  return on.clock.settle(connectRemote(here, on.clock, label))
-}
+import { codeOf, Raw, remote, site } from './wire-stage.ts'
 
 describe('hello', () => {
   test('is answered with protocol, log id, generation, session, position and operation codes', async () => {

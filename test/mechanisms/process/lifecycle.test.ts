@@ -3,28 +3,7 @@ import { type PerdureError, resilient, run, start } from 'perdure'
 import { space, spaceOver } from 'perdure/space'
 import { describe, expect, test } from 'vitest'
 import { LocalConnection } from '../../../src/log/connection.ts'
-import { type AnyDefinition, Stage, type StageNode } from './stage.ts'
-
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    (value) => ({ value }),
-    (error: { code?: string; name: string }) => error.code ?? error.name,
-  )
-
-async function staged(...definitions: AnyDefinition[]) {
-  const stage = await Stage.open()
-  const node = await stage.node('a', definitions)
-  return { stage, node }
-}
-
-/** Kills the node and hosts again under the same name. */
-async function rehost(stage: Stage, node: StageNode, ...definitions: AnyDefinition[]): Promise<StageNode> {
-  await stage.clock.idle()
-  node.kill()
-  const again = await stage.node(node.name, definitions)
-  await stage.clock.idle()
-  return again
-}
+import { codeOf, rehost, Stage, staged } from './stage.ts'
 
 describe('starting', () => {
   const twice = resilient('twice', async (_p, n: number) => n * 2)

@@ -4,28 +4,7 @@ import { space } from 'perdure/space'
 import { describe, expect, test } from 'vitest'
 import { MAX_JOURNAL } from '../../../src/mechanisms/process/journal.ts'
 import { cut } from '../../log/array-log.ts'
-import { type AnyDefinition, Stage, type StageNode } from './stage.ts'
-
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    (value) => ({ value }),
-    (error: { code?: string; name: string }) => error.code ?? error.name,
-  )
-
-async function staged(...definitions: AnyDefinition[]) {
-  const stage = await Stage.open()
-  const node = await stage.node('a', definitions)
-  return { stage, node }
-}
-
-/** Kills the node and hosts again under the same name. */
-async function rehost(stage: Stage, node: StageNode, ...definitions: AnyDefinition[]): Promise<StageNode> {
-  await stage.clock.idle()
-  node.kill()
-  const again = await stage.node(node.name, definitions)
-  await stage.clock.idle()
-  return again
-}
+import { type AnyDefinition, codeOf, rehost, Stage, staged } from './stage.ts'
 
 describe('checkpoints', () => {
   const counting = (starts: unknown[]) =>

@@ -201,3 +201,26 @@ export class Stage {
     return this.gateway.replica.query('space', 'tuples', [space, 1_000])
   }
 }
+
+/** What a call came to: its value, or the code of its error. */
+export const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    (value) => ({ value }),
+    (error: { code?: string; name: string }) => error.code ?? error.name,
+  )
+
+/** A stage with one node. */
+export async function staged(...definitions: AnyDefinition[]): Promise<{ stage: Stage; node: StageNode }> {
+  const stage = await Stage.open()
+  const node = await stage.node('a', definitions)
+  return { stage, node }
+}
+
+/** Kills the node and hosts again under the same name. */
+export async function rehost(stage: Stage, node: StageNode, ...definitions: AnyDefinition[]): Promise<StageNode> {
+  await stage.clock.idle()
+  node.kill()
+  const again = await stage.node(node.name, definitions)
+  await stage.clock.idle()
+  return again
+}
