@@ -13,8 +13,12 @@ import { fileURLToPath } from 'node:url'
 /** @typedef {'passed' | 'failed' | 'skipped'} State */
 /** @typedef {Record<string, State>} Results */
 
-/** Where results lie: a cache that `npm ci` empties, so that none outlives the packages it was found with. */
-export const RESULTS_FOLDER = fileURLToPath(new URL('../node_modules/.cache/perdure/results/', import.meta.url))
+/**
+ * Where results lie: a cache that `npm ci` empties, so that none outlives the packages it was found with. A run whose results are
+ * no evidence names another folder in PERDURE_RESULTS.
+ */
+export const RESULTS_FOLDER =
+  process.env.PERDURE_RESULTS ?? fileURLToPath(new URL('../node_modules/.cache/perdure/results/', import.meta.url))
 
 /**
  * Replaces the results of one producer.

@@ -24,7 +24,8 @@ function runTests(files: Record<string, string>): { status: number | null; lastL
   for (const [name, code] of Object.entries(files)) {
     writeFileSync(join(folder, `${name}.test.ts`), `import { beforeAll, describe, expect, test } from 'vitest'\n${code}`)
   }
-  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run'], { cwd: folder, encoding: 'utf8' })
+  const env = { ...process.env, PERDURE_RESULTS: join(folder, 'results') }
+  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run'], { cwd: folder, encoding: 'utf8', env })
   return { status, lastLine: stdout.trimEnd().split('\n').at(-1) }
 }
 
