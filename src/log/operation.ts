@@ -8,8 +8,9 @@
  *
  * Boundary: bytes to data and back. What an operation means is the business of the machine that owns its code.
  */
-import { PerdureError } from '../errors.ts'
+import { invariant, PerdureError } from '../errors.ts'
 import { digest, Reader, Writer } from './codec/codec.ts'
+import { SHORT_ARRAY, TAG } from './codec/format.ts'
 import { MAX_VALUE } from './log.ts'
 import type { Caller, Operation } from './machine.ts'
 
@@ -53,7 +54,7 @@ export const MAX_OPERATION: number = 4 * MAX_VALUE
 export function encodeOperation(operation: OutgoingOperation, args: readonly unknown[]): Uint8Array {
   writer.reset()
   writeHeader(operation)
-  writer.value(args, MAX_VALUE)
+  writeArguments(args, MAX_VALUE)
   return writer.take()
 }
 
@@ -61,7 +62,7 @@ export function encodeOperation(operation: OutgoingOperation, args: readonly unk
 export function encodeBody(code: number, args: readonly unknown[], limit: number = MAX_OPERATION): Uint8Array {
   writer.reset()
   writer.uint(code)
-  writer.value(args, limit)
+  writeArguments(args, limit)
   return writer.take()
 }
 
@@ -74,6 +75,13 @@ export function prependHeader(operation: OutgoingOperation, body: Uint8Array): U
 
 export function bodyDigest(body: Uint8Array): number {
   return digest(body, 0, body.length)
+}
+
+/** Bytes of an array of values; each argument is written by itself, so that errors name the path inside what a program gave. */
+function writeArguments(args: readonly unknown[], limit: number): void {
+  invariant(args.length < SHORT_ARRAY, 'an operation has too many arguments')
+  writer.u8(TAG.shortArray + args.length)
+  for (const argument of args) writer.value(argument, limit)
 }
 
 function writeHeader(operation: OutgoingOperation): void {

@@ -16,10 +16,10 @@ function longestRecord(stage: Stage): number {
 }
 
 describe('an operation', () => {
-  test('takes arguments of MAX_VALUE bytes and not one more', () => {
+  test('takes an argument of MAX_VALUE bytes and not one more', () => {
     const operation = { caller: { kind: 'session', id: 1 }, number: 1, code: 20 } as const
-    const fits = ['x'.repeat(MAX_VALUE - encode(['']).length - 3)]
-    expect(encode(fits)).toHaveLength(MAX_VALUE)
+    const fits = ['x'.repeat(MAX_VALUE - encode('').length - 3)]
+    expect(encode(fits[0])).toHaveLength(MAX_VALUE)
     expect(encodeOperation(operation, fits).length).toBeLessThan(MAX_OPERATION)
     expect(() => encodeOperation(operation, [`${fits[0]}x`])).toThrow(expect.objectContaining({ code: 'PERDURE_E_VALUE' }))
   })
