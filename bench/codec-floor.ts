@@ -5,7 +5,7 @@
  */
 type Codec = typeof import('../src/log/codec/codec.ts')
 
-const { copyValue, Reader, Writer } = (await import(new URL('../dist/log/codec.js', import.meta.url).href)) as Codec
+const { copyValue, Reader, Writer } = (await import(new URL('../dist/log/codec/codec.js', import.meta.url).href)) as Codec
 
 export function codecPairsPerSecond(count: number): number {
   const writer = new Writer()

@@ -50,7 +50,8 @@ function share(children: readonly ChildProcess[], towns: number, tasks: number, 
         if (done === tasks) resolve(best)
         else give(child)
       })
-      child.on('error', reject)
+      // A task sent to one that has just died is an error too; its exit says more.
+      child.on('error', (error) => child.pid ?? reject(error))
       child.on('exit', (code, signal) => {
         reject(new Error(`worker ${child.pid} died (${signal ?? `exit code ${code}`}), ${tasks} tasks lost: ${done} were done`))
       })
