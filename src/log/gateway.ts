@@ -134,8 +134,13 @@ export class Gateway {
 
   /** Ends a session: whatever waits on its behalf is dropped. */
   leave(session: number): void {
-    if (!this.#listeners.delete(session) || this.#failure !== undefined) return
-    this.submitOwn('site.leave', [session])
+    if (!this.#listeners.delete(session)) return
+    const submit = () => {
+      if (this.#failure === undefined) this.submitOwn('site.leave', [session])
+    }
+    // A connection may break over a note, in the middle of an operation (G5).
+    if (this.#applying) this.clock.hop(submit)
+    else submit()
   }
 
   /** Orders and applies one encoded operation; its position. Throws when the site has failed or the bytes are malformed. */

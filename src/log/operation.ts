@@ -10,7 +10,7 @@
  */
 import { invariant, PerdureError } from '../errors.ts'
 import { digest, Reader, Writer } from './codec/codec.ts'
-import { SHORT_ARRAY, TAG } from './codec/format.ts'
+import { MAX_DEPTH, SHORT_ARRAY, TAG } from './codec/format.ts'
 import { MAX_VALUE } from './log.ts'
 import type { Caller, Operation } from './machine.ts'
 
@@ -50,6 +50,9 @@ const writer = new Writer()
  */
 export const MAX_OPERATION: number = 4 * MAX_VALUE
 
+/** What comes in an operation goes out again in replies, journals and answers, which put up to twelve levels around it. */
+export const MAX_ARGUMENT_DEPTH: number = MAX_DEPTH - 12
+
 /** Encodes an operation whose arguments are values. Throws `PERDURE_E_VALUE` for values outside the domain, or too large. */
 export function encodeOperation(operation: OutgoingOperation, args: readonly unknown[]): Uint8Array {
   writer.reset()
@@ -81,7 +84,7 @@ export function bodyDigest(body: Uint8Array): number {
 function writeArguments(args: readonly unknown[], limit: number): void {
   invariant(args.length < SHORT_ARRAY, 'an operation has too many arguments')
   writer.u8(TAG.shortArray + args.length)
-  for (const argument of args) writer.value(argument, limit)
+  for (const argument of args) writer.value(argument, limit, MAX_ARGUMENT_DEPTH)
 }
 
 function writeHeader(operation: OutgoingOperation): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../src/log/codec/codec.ts'
 import { LocalConnection } from '../../src/log/connection.ts'
-import { encodeOperation } from '../../src/log/operation.ts'
+import { encodeOperation, MAX_ARGUMENT_DEPTH } from '../../src/log/operation.ts'
 import { encodeFrame, type FrameToSite, PROTOCOL } from '../../src/log/wire/frames.ts'
 import { connectRemote } from '../../src/log/wire/remote.ts'
 import { serve } from '../../src/log/wire/server.ts'
@@ -350,3 +350,48 @@ function twistedOperation(bytes: Uint8Array, random: () => number): Uint8Array {
   }
   return bytes
 }
+
+describe('values nested too deep for the way back', () => {
+  /** `levels` arrays, one in the other. */
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)])
+
+  test('are refused on the way in, and the deepest that is taken comes back to everybody', async () => {
+    const on = await site()
+    const box = spaceOver((await remote(on)).client, 'box')
+    expect(await on.clock.settle(codeOf(box.out(['deep', nested(MAX_ARGUMENT_DEPTH)])))).toBe('PERDURE_E_VALUE')
+    await on.clock.settle(box.out(['deep', nested(MAX_ARGUMENT_DEPTH - 1)]))
+    expect(await on.clock.settle(box.in(['deep', Array]))).toEqual(['deep', nested(MAX_ARGUMENT_DEPTH - 1)])
+  })
+
+  test('end in an error for who asks for them, when a hostile client has put them, and the site goes on', async () => {
+    const on = await site()
+    const raw = new Raw(on)
+    const session = await raw.hello()
+    const caller = { kind: 'session', id: session } as const
+    const header = encodeOperation({ caller, number: 1, code: on.gateway.replica.code('space.out') }, [])
+    const deep = encode(['box', ['deep', nested(61)]])
+    await raw.say(['ops', [Buffer.concat([header.subarray(0, -1), deep])]])
+    const other = await remote(on)
+    const box = spaceOver(other.client, 'box')
+    expect(await on.clock.settle(box.count(['deep', Array]))).toBe(1)
+    expect(await on.clock.settle(codeOf(box.rd(['deep', Array])))).toBe('PERDURE_E_VALUE')
+    await on.clock.settle(box.out(['fine']))
+    expect(await on.clock.settle(box.in(['fine']))).toEqual(['fine'])
+  })
+
+  test('a connection that breaks over a note is left after the operation, not in its middle', async () => {
+    const on = await site()
+    const session: number = on.gateway.enter('fragile', {
+      reply: () => undefined,
+      durableTo: () => undefined,
+      note: () => on.gateway.leave(session),
+      closed: () => undefined,
+    })
+    const caller = { kind: 'session', id: session } as const
+    const node = ['n', null, 0, 'boot', 1, [], 1]
+    on.gateway.submit(encodeOperation({ caller, number: 1, code: on.gateway.replica.code('process.node') }, node))
+    on.gateway.submitOwn('process.leave', ['n', 'boot'])
+    await on.clock.settle(on.gateway.durable())
+    expect(on.gateway.replica.query('site', 'sessions', [])).toEqual([])
+  })
+})

@@ -58,6 +58,7 @@ export class Writer {
   #limit = Number.POSITIVE_INFINITY
   #start = 0
   #depth = 0
+  #maxDepth = MAX_DEPTH
   #writing = false
   #sorting = false
   readonly #kinds: Step[] = []
@@ -74,14 +75,15 @@ export class Writer {
     return this.#length
   }
 
-  /** Any value of the domain, in at most `limit` bytes. Throws `PERDURE_E_VALUE` with the path (`data.path`), see W1. */
-  value(value: unknown, limit: number = MAX_BLOB): void {
+  /** Any value of the domain, in at most `limit` bytes and `depth` levels. Throws `PERDURE_E_VALUE` with the path (`data.path`), see W1. */
+  value(value: unknown, limit: number = MAX_BLOB, depth: number = MAX_DEPTH): void {
     invariant(!this.#writing, 'A value used the writer that was writing it')
     const start = this.#length
     this.#writing = true
     this.#start = start
     this.#limit = limit
     this.#depth = 0
+    this.#maxDepth = depth
     try {
       this.#any(value)
       if (this.#length - start > limit) throw this.#refuse(tooLarge(limit))
@@ -439,8 +441,8 @@ export class Writer {
 
   /** Goes down into a container and returns the index of its step in the path. */
   #enter(kind: Step): number {
-    if (this.#depth === MAX_DEPTH) {
-      const found = `nested deeper than ${MAX_DEPTH} levels or part of a cycle`
+    if (this.#depth === this.#maxDepth) {
+      const found = `nested deeper than ${this.#maxDepth} levels or part of a cycle`
       throw this.#refuse(refusal(this.#path(), found, 'refer to parts by a key instead'))
     }
     this.#depth += 1

@@ -198,7 +198,11 @@ class Server implements Listener, ServedConnection {
     try {
       this.#send(['replies', this.#gateway.durablePosition, replies])
     } catch (error) {
-      if (replies.length === 1) throw error
+      const [only, ...others] = replies
+      // What an honest client sent always fits; the other kind is told so, and harms nobody.
+      if (only === undefined || others.length === 0) {
+        return this.#send(['replies', this.#gateway.durablePosition, only ? [[only[0], { error: failureOf(error) }]] : []])
+      }
       const half = replies.length >> 1
       this.#sendReplies(replies.slice(0, half))
       this.#sendReplies(replies.slice(half))
@@ -207,7 +211,11 @@ class Server implements Listener, ServedConnection {
 
   note(body: readonly unknown[], position: number): void {
     this.#noted = position
-    this.#send(['note', position, body])
+    try {
+      this.#send(['note', position, body])
+    } catch (error) {
+      this.#gateway.clock.hop(() => this.close(error as PerdureError))
+    }
   }
 
   /** Only who was told something that is not durable yet waits to hear that it is. */
