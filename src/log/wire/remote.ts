@@ -164,6 +164,7 @@ export class RemoteConnection implements Connection, Link {
 
   async durable(): Promise<void> {
     this.#flush()
+    // Answers leave when everything before them is durable, so any question will do.
     await this.query('site', 'sessions', [])
   }
 

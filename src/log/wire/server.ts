@@ -198,11 +198,10 @@ class Server implements Listener, ServedConnection {
     try {
       this.#send(['replies', this.#gateway.durablePosition, replies])
     } catch (error) {
-      const [only, ...others] = replies
-      // What an honest client sent always fits; the other kind is told so, and harms nobody.
-      if (only === undefined || others.length === 0) {
-        return this.#send(['replies', this.#gateway.durablePosition, only ? [[only[0], { error: failureOf(error) }]] : []])
-      }
+      const [first] = replies
+      if (first === undefined) return
+      // What an honest client puts fits on its way back; of anything else whoever asks for it is told, and nobody is harmed.
+      if (replies.length === 1) return this.#sendReplies([[first[0], { error: failureOf(error) }]])
       const half = replies.length >> 1
       this.#sendReplies(replies.slice(0, half))
       this.#sendReplies(replies.slice(half))
