@@ -1,35 +1,66 @@
 /**
- * What is due when: one ordered list of deadlines for all machines, in log time.
+ * What is due when: the deadlines of all machines, in log time.
  *
  * Boundary: order and nothing else. A deadline is never taken back; a machine whose reason has gone ignores its token.
- *   D1  Deadlines come out ordered by time, ties in the order in which they were scheduled.
+ *   D1  Deadlines of one time come out ordered, ties in the order in which they were scheduled; at one moment those of wall time
+ *       before those of service time.
  */
 import TinyQueue from 'tinyqueue'
-import type { Machine } from './machine.ts'
+import type { LogTime } from './machine.ts'
 
 export interface Deadline {
   readonly atMs: number
   readonly order: number
-  readonly machine: Machine
+  /** Name of the machine that asked for it. */
+  readonly machine: string
   readonly token: number
 }
 
+/** As it is written into a snapshot. */
+export type SavedDeadline = readonly [time: LogTime, atMs: number, order: number, machine: string, token: number]
+
+const TIMES: readonly LogTime[] = ['wall', 'service']
+
 export class Deadlines {
-  readonly #queue = new TinyQueue<Deadline>([], (a, b) => a.atMs - b.atMs || a.order - b.order)
+  readonly #queues: Readonly<Record<LogTime, TinyQueue<Deadline>>> = { wall: newQueue(), service: newQueue() }
   #order = 0
 
-  get nextMs(): number | undefined {
-    return this.#queue.peek()?.atMs
+  /** The time at which the first of this kind falls due. */
+  nextMs(time: LogTime): number | undefined {
+    return this.#queues[time].peek()?.atMs
   }
 
-  add(atMs: number, machine: Machine, token: number): void {
+  add(time: LogTime, atMs: number, machine: string, token: number): void {
     this.#order += 1
-    this.#queue.push({ atMs, order: this.#order, machine, token })
+    this.#queues[time].push({ atMs, order: this.#order, machine, token })
   }
 
-  /** Takes out the first deadline that is due at `nowMs`, or nothing. */
-  takeDue(nowMs: number): Deadline | undefined {
-    const first = this.#queue.peek()
-    return first !== undefined && first.atMs <= nowMs ? this.#queue.pop() : undefined
+  /** Takes out the first deadline that is due, or nothing. */
+  takeDue(now: Readonly<Record<LogTime, number>>): Deadline | undefined {
+    for (const time of TIMES) {
+      const first = this.#queues[time].peek()
+      if (first !== undefined && first.atMs <= now[time]) return this.#queues[time].pop()
+    }
+    return undefined
   }
+
+  /** All of them in the order of their calls, the last order given first. */
+  saved(): { readonly order: number; readonly deadlines: readonly SavedDeadline[] } {
+    const deadlines = TIMES.flatMap((time) =>
+      this.#queues[time].data.map(({ atMs, order, machine, token }) => [time, atMs, order, machine, token] as const),
+    )
+    return { order: this.#order, deadlines: deadlines.sort((a, b) => a[2] - b[2]) }
+  }
+
+  restoreOrder(order: number): void {
+    this.#order = order
+  }
+
+  restore(saved: readonly SavedDeadline[]): void {
+    for (const [time, atMs, order, machine, token] of saved) this.#queues[time].push({ atMs, order, machine, token })
+  }
+}
+
+function newQueue(): TinyQueue<Deadline> {
+  return new TinyQueue<Deadline>([], (a, b) => a.atMs - b.atMs || a.order - b.order)
 }

@@ -241,17 +241,28 @@ export class Gateway {
 
   /** A deadline with no other traffic still falls due: the timekeeper appends a tick. */
   #armTick(): void {
-    const atMs = this.replica.nextDeadlineMs
+    const atMs = this.#nextDeadlineMs()
     if (this.#tick?.atMs === atMs) return
     this.#tick?.timer.cancel()
     this.#tick = undefined
     if (atMs === undefined || this.#failure !== undefined) return
-    const nowMs = this.#wallBaseMs + this.clock.monotonicMs() - this.#monotonicBaseMs
-    const timer = this.clock.after(Math.max(0, Math.ceil(atMs - nowMs)), () => {
+    const timer = this.clock.after(Math.max(0, Math.ceil(atMs - this.clock.monotonicMs())), () => {
       this.#tick = undefined
       if (this.#failure === undefined) this.submitOwn('site.tick', [])
     })
     this.#tick = { atMs, timer }
+  }
+
+  /** When the next deadline of either time falls due, on the monotonic clock. */
+  #nextDeadlineMs(): number | undefined {
+    const wallMs = this.replica.nextDeadlineMs('wall')
+    const serviceMs = this.replica.nextDeadlineMs('service')
+    if (wallMs === undefined && serviceMs === undefined) return undefined
+    const sinceBaseMs = Math.min(
+      (wallMs ?? Number.POSITIVE_INFINITY) - this.#wallBaseMs,
+      (serviceMs ?? Number.POSITIVE_INFINITY) - this.#serviceBaseMs,
+    )
+    return this.#monotonicBaseMs + sinceBaseMs
   }
 
   #advanced(durableIndex: number): void {

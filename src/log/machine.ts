@@ -37,16 +37,19 @@ export interface Operation {
   readonly args: readonly unknown[]
 }
 
+/** Which of the two times of the log a deadline is meant in. */
+export type LogTime = 'wall' | 'service'
+
 export interface Context {
   readonly position: number
-  /** Log time as people see it, never going back. Serves sleeps, time-outs and leases. */
+  /** Log time as people see it, never going back. Serves sleeps, time-outs and leases of tuples. */
   readonly wallMs: number
-  /** Log time that stands still while no gateway is up. Serves sessions. */
+  /** Log time that stands still while no gateway is up. Serves holds: nobody loses one because the site was down. */
   readonly serviceMs: number
   /** Answers an operation, now or at any later position. Answering twice is a broken invariant. */
   reply(caller: Caller, number: number, outcome: Outcome): void
-  /** Calls `expire(token)` of this machine once log time has reached `deadlineMs`; ties in the order of the calls. */
-  schedule(deadlineMs: number, token: number): void
+  /** Calls `expire(token)` of this machine once log time, of this kind, has reached `deadlineMs`; ties in the order of the calls. */
+  schedule(deadlineMs: number, token: number, time?: LogTime): void
   /** Withdraws an outstanding operation wherever it waits; true if one was withdrawn. It is not answered by this. */
   withdraw(caller: Caller, number: number): boolean
   /** Applies a further operation at this position, under a number of the same caller; its machine answers it as any other. */
@@ -74,7 +77,26 @@ export interface Machine {
   withdraw(caller: Caller, number: number): boolean
   /** Answers a question about the state without changing it; data of the value domain. */
   query(question: string, args: readonly unknown[]): unknown
-  /** The whole state as a value of the domain. `restore` of it gives a machine that behaves the same; deadlines are scheduled anew through `schedule`. */
-  snapshot(): unknown
-  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void
+  /**
+   * The whole state in parts, each a value of the domain that is quickly encoded. Equal states give equal parts, and nothing in
+   * a part is shared with the machine.
+   */
+  snapshot(): Iterable<unknown>
+  /** Takes the parts one after the other into a fresh machine, which then behaves the same. Deadlines are kept by the log. */
+  restore(part: unknown): void
+}
+
+/** Items in one part of a snapshot: some ten thousandths of a second of work. */
+const PART_ITEMS = 256
+
+/** Parts `[kind, …head, items]` of a long list; none if it is empty. */
+export function* inParts(kind: string, items: Iterable<unknown>, ...head: readonly unknown[]): Generator<readonly unknown[]> {
+  let part: unknown[] = []
+  for (const item of items) {
+    part.push(item)
+    if (part.length < PART_ITEMS) continue
+    yield [kind, ...head, part]
+    part = []
+  }
+  if (part.length > 0) yield [kind, ...head, part]
 }

@@ -11,8 +11,8 @@
  *   R3  Log time never goes back.
  */
 import { invariant, PerdureError } from '../errors.ts'
-import { Deadlines } from './deadlines.ts'
-import type { Caller, Context, Machine, Operation, Outcome } from './machine.ts'
+import { Deadlines, type SavedDeadline } from './deadlines.ts'
+import { type Caller, type Context, inParts, type LogTime, type Machine, type Operation, type Outcome } from './machine.ts'
 import { decodeOperation, type IncomingOperation } from './operation.ts'
 import { type Admission, SessionMachine } from './sessions.ts'
 
@@ -28,11 +28,18 @@ export interface RunTable extends Machine {
   settle(run: number, number: number, outcome: Outcome, context: Context): void
 }
 
+/** One part of a snapshot and whose it is: the replica's own, or that of the machine of this name. */
+export type SnapshotPart = readonly [section: string, part: unknown]
+
+/** The section of the replica itself; no machine has this name. */
+const REPLICA = 'replica'
+
 export const SILENT: Sink = { reply: () => undefined, note: () => undefined }
 
 export class Replica {
   readonly sessions: SessionMachine = new SessionMachine()
   readonly #machines: readonly Machine[]
+  readonly #byName = new Map<string, Machine>()
   readonly #runs: RunTable
   readonly #owners = new Map<number, Machine>()
   readonly #names = new Map<number, string>()
@@ -49,6 +56,7 @@ export class Replica {
     this.#machines = [this.sessions, ...machines]
     for (const machine of this.#machines) {
       this.#contexts.set(machine, new MachineContext(this, machine))
+      this.#byName.set(machine.name, machine)
       for (const [name, code] of Object.entries(machine.operations)) {
         invariant(!this.#owners.has(code), `two operations have the code ${code}`)
         this.#owners.set(code, machine)
@@ -81,14 +89,16 @@ export class Replica {
     this.position += 1
     this.wallMs = wallMs
     this.serviceMs = serviceMs
-    for (let due = this.#deadlines.takeDue(wallMs); due !== undefined; due = this.#deadlines.takeDue(wallMs)) {
-      due.machine.expire(due.token, this.#context(due.machine))
+    const now = { wall: wallMs, service: serviceMs }
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
+      const machine = this.#machine(due.machine)
+      machine.expire(due.token, this.#context(machine))
     }
   }
 
   /** The log time at which something falls due next. */
-  get nextDeadlineMs(): number | undefined {
-    return this.#deadlines.nextMs
+  nextDeadlineMs(time: LogTime): number | undefined {
+    return this.#deadlines.nextMs(time)
   }
 
   /** Applies the operation in `bytes[from, to)` and says what became of it. */
@@ -132,8 +142,8 @@ export class Replica {
     }
   }
 
-  schedule(deadlineMs: number, machine: Machine, token: number): void {
-    this.#deadlines.add(deadlineMs, machine, token)
+  schedule(deadlineMs: number, machine: Machine, token: number, time: LogTime): void {
+    this.#deadlines.add(time, deadlineMs, machine.name, token)
   }
 
   withdraw(caller: Caller, number: number): boolean {
@@ -155,23 +165,41 @@ export class Replica {
 
   /** Answers a question about the state as of `position`. */
   query(machineName: string, question: string, args: readonly unknown[]): unknown {
-    const machine = this.#machines.find(({ name }) => name === machineName)
-    const answer = machine?.query(question, args)
+    const answer = this.#byName.get(machineName)?.query(question, args)
     if (answer !== undefined) return answer
     throw new PerdureError('PERDURE_E_PROTOCOL', `Nobody can answer the question ${machineName}.${question}.`)
   }
 
-  snapshot(): unknown {
-    const machines = Object.fromEntries(this.#machines.map((machine) => [machine.name, machine.snapshot()]))
-    return { position: this.position, wallMs: this.wallMs, serviceMs: this.serviceMs, machines }
+  /** The whole state, part by part; nothing may be applied before the last one has been taken. Equal states give equal parts. */
+  *snapshot(): Generator<SnapshotPart> {
+    const { order, deadlines } = this.#deadlines.saved()
+    yield [REPLICA, ['time', { position: this.position, wallMs: this.wallMs, serviceMs: this.serviceMs, order }]]
+    for (const part of inParts('deadlines', deadlines)) yield [REPLICA, part]
+    for (const machine of this.#machines) for (const part of machine.snapshot()) yield [machine.name, part]
   }
 
-  restore(snapshot: unknown): void {
-    const { position, wallMs, serviceMs, machines } = snapshot as ReplicaSnapshot
-    Object.assign(this, { position, wallMs, serviceMs })
-    for (const machine of this.#machines) {
-      machine.restore(machines[machine.name], (deadlineMs, token) => this.schedule(deadlineMs, machine, token))
-    }
+  /** Takes the parts of a snapshot, in order, into a fresh replica. */
+  restore(parts: Iterable<SnapshotPart>): void {
+    for (const part of parts) this.restorePart(part)
+  }
+
+  restorePart([section, part]: SnapshotPart): void {
+    if (section === REPLICA) this.#restoreOwn(part as OwnPart)
+    else this.#machine(section).restore(part)
+  }
+
+  #restoreOwn(part: OwnPart): void {
+    if (part[0] === 'deadlines') return this.#deadlines.restore(part[1])
+    const { order, ...time } = part[1]
+    invariant(this.position === 0, 'a snapshot was restored into a replica in use')
+    Object.assign(this, time)
+    this.#deadlines.restoreOrder(order)
+  }
+
+  #machine(name: string): Machine {
+    const machine = this.#byName.get(name)
+    invariant(machine !== undefined, `no machine is named ${name}`)
+    return machine
   }
 
   #context(machine: Machine): MachineContext {
@@ -179,12 +207,9 @@ export class Replica {
   }
 }
 
-interface ReplicaSnapshot {
-  readonly position: number
-  readonly wallMs: number
-  readonly serviceMs: number
-  readonly machines: Readonly<Record<string, unknown>>
-}
+type OwnPart =
+  | readonly ['time', { readonly position: number; readonly wallMs: number; readonly serviceMs: number; readonly order: number }]
+  | readonly ['deadlines', readonly SavedDeadline[]]
 
 /** What one machine sees of the replica. */
 class MachineContext implements Context {
@@ -212,8 +237,8 @@ class MachineContext implements Context {
     this.#replica.settle(caller, number, outcome)
   }
 
-  schedule(deadlineMs: number, token: number): void {
-    this.#replica.schedule(deadlineMs, this.#machine, token)
+  schedule(deadlineMs: number, token: number, time: LogTime = 'wall'): void {
+    this.#replica.schedule(deadlineMs, this.#machine, token, time)
   }
 
   withdraw(caller: Caller, number: number): boolean {

@@ -11,7 +11,7 @@
  *   S4  A new generation ends all sessions of the one before: what they saw of it may be undone.
  */
 import { invariant } from '../errors.ts'
-import type { Caller, Context, Machine, Operation, Outcome } from './machine.ts'
+import { type Caller, type Context, inParts, type Machine, type Operation, type Outcome } from './machine.ts'
 import type { IncomingOperation } from './operation.ts'
 import { refusal } from './outcome.ts'
 
@@ -129,20 +129,35 @@ export class SessionMachine implements Machine {
     return false
   }
 
-  snapshot(): unknown {
-    const sessions = [...this.#sessions.values()].map(({ id, label, next, kept }) => [id, label, next, [...kept]])
-    return { generation: this.#generation, sessions }
+  *snapshot(): Generator<Part> {
+    yield ['generation', this.#generation]
+    for (const { id, label, next, kept } of this.#sessions.values()) {
+      yield ['session', { id, label, next }]
+      for (const part of inParts('kept', kept, id)) yield part as Part
+    }
   }
 
-  restore(snapshot: unknown): void {
-    const { generation, sessions } = snapshot as { generation: number; sessions: SessionSnapshot[] }
-    this.#generation = generation
-    this.#sessions.clear()
-    for (const [id, label, next, kept] of sessions) {
-      const open = kept.filter(([, outcome]) => outcome === null).length
-      this.#sessions.set(id, { id, label, next, kept: new Map(kept), open })
+  restore(part: unknown): void {
+    const saved = part as Part
+    switch (saved[0]) {
+      case 'generation':
+        this.#generation = saved[1]
+        return
+      case 'session':
+        this.#sessions.set(saved[1].id, { ...saved[1], kept: new Map(), open: 0 })
+        return
+      case 'kept': {
+        const session = this.#sessions.get(saved[1]) as Session
+        for (const [number, outcome] of saved[2]) {
+          session.kept.set(number, outcome)
+          if (outcome === null) session.open += 1
+        }
+      }
     }
   }
 }
 
-type SessionSnapshot = [id: number, label: string, next: number, kept: [number, Outcome | null][]]
+type Part =
+  | readonly ['generation', number]
+  | readonly ['session', Pick<Session, 'id' | 'label' | 'next'>]
+  | readonly ['kept', session: number, readonly (readonly [number: number, outcome: Outcome | null])[]]

@@ -12,7 +12,7 @@
 import { equal } from '../log/codec/codec.ts'
 import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
 import type { JournalPage } from '../mechanisms/process/journal.ts'
-import type { Run } from '../mechanisms/process/run.ts'
+import { savedRuns } from '../mechanisms/process/snapshot.ts'
 import type { StepInfo } from '../mechanisms/process/steps.ts'
 import type { Ledger } from './ledger.ts'
 import type { Schedule } from './schedule.ts'
@@ -35,8 +35,6 @@ interface EffectsSetting {
   readonly ledger: Ledger
   readonly sometimes: Sometimes
 }
-
-type RunState = Pick<Run, 'id' | 'fence' | 'node' | 'ended'>
 
 export class Effects {
   readonly list: Effect[] = []
@@ -90,8 +88,7 @@ export class Effects {
   /** X1: the placement is over; since when? */
   #checkStale(id: number, fence: number, idempotencyKey: string): void {
     const { schedule, site, ledger } = this.#setting
-    const snapshot = site.owner?.gateway.replica.snapshot() as { machines: { process: { runs: readonly RunState[] } } }
-    const run = snapshot.machines.process.runs.find((each) => each.id === id)
+    const run = savedRuns(site.owner?.gateway.replica.snapshot() ?? []).find((each) => each.id === id)
     if (run?.fence === undefined || run.fence === 0) return
     const sinceMs = ledger.appendedMs(run.fence)
     if (sinceMs === undefined || schedule.nowMs - sinceMs <= SUSPICION_MS / 2) return

@@ -11,7 +11,7 @@ import type { Gateway } from '../log/gateway.ts'
 import type { Log, LogRecord } from '../log/log.ts'
 import type { IncomingOperation } from '../log/operation.ts'
 import { readRecord } from '../log/record.ts'
-import type { Replica } from '../log/replica.ts'
+import type { Replica, SnapshotPart } from '../log/replica.ts'
 import type { Admission } from '../log/sessions.ts'
 import { decodeFrameFromSite, type FrameFromSite } from '../log/wire/frames.ts'
 import type { Sometimes } from './sometimes.ts'
@@ -149,18 +149,18 @@ export class Ledger {
 
   /** L3: the state of the replica is that of the log, and a snapshot in the middle of the log makes no difference. */
   sameState(live: Replica, whose: string): void {
-    const expected = live.snapshot()
+    const expected = [...live.snapshot()]
     const half = Math.floor(this.#records.length / 2)
     const before = this.#newReplica()
     drain(this.steps(before, 0, half))
     const restored = this.#newReplica()
-    restored.restore(decode(encode(before.snapshot(), Number.POSITIVE_INFINITY)))
+    for (const part of before.snapshot()) restored.restorePart(decode(encode(part, Number.POSITIVE_INFINITY)) as SnapshotPart)
     for (const [replica, way] of [
       [before, 'replayed'],
       [restored, 'restored from a snapshot and replayed'],
     ] as const) {
       drain(this.steps(replica, half))
-      const found = replica.snapshot()
+      const found = [...replica.snapshot()]
       if (!equal(found, expected))
         throw new Error(`The state of ${whose} is another than the one ${way} from the log: ${firstDifference(expected, found)}.`)
     }

@@ -21,7 +21,7 @@ import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
 import { type HostedDefinition, NO_METER, RunHost } from '../mechanisms/process/host.ts'
 import type { AttemptSpec } from '../mechanisms/process/placement.ts'
 import { host } from '../mechanisms/process/process.ts'
-import type { Run } from '../mechanisms/process/run.ts'
+import { savedRuns } from '../mechanisms/process/snapshot.ts'
 import { composeReplica } from '../node/compose.ts'
 import { BEAT_MS, type Detector, detect } from '../node/detector.ts'
 import { type FaultPlan, MOST_DISK_ERRORS, type Strike } from './faults.ts'
@@ -162,8 +162,7 @@ export class SimulatedSite {
   describe(): string {
     const gateway = this.#owner?.gateway
     if (gateway === undefined) return 'No process owns the log.'
-    const { machines } = gateway.replica.snapshot() as { machines: { process: { runs: readonly Run[] } } }
-    const shown = machines.process.runs.flatMap(({ definition, key, node, live, wedged, open, ended }) => {
+    const shown = savedRuns(gateway.replica.snapshot()).flatMap(({ definition, key, node, live, wedged, open, ended }) => {
       const waits = [...open.values()].map(({ kind, preview }) => `${kind} ${preview}`).join(' and ')
       const state =
         wedged ??

@@ -294,13 +294,13 @@ test('a malformed operation changes nothing, harms nobody, and leaves no record 
   const { gateway, log, clock } = await opened()
   const ear = new Ear(gateway)
   await clock.idle()
-  const state = JSON.stringify(gateway.replica.snapshot())
+  const machines = () => [...gateway.replica.snapshot()].filter(([section]) => section !== 'replica')
+  const before = machines()
   const records = log.lastIndex
   for (const bytes of [[], [9], [1, 5], [1, 3, 1, 0, 99, 0], [0, 0, 0, 2]]) {
     expect(() => gateway.submit(Uint8Array.from(bytes))).toThrow(expect.objectContaining({ code: 'PERDURE_E_PROTOCOL' }))
   }
-  const { machines } = JSON.parse(state) as { machines: unknown }
-  expect((JSON.parse(JSON.stringify(gateway.replica.snapshot())) as { machines: unknown }).machines).toEqual(machines)
+  expect(machines()).toEqual(before)
   expect(await clock.settle(gateway.query('space', 'tuples', ['box']))).toMatchObject({ total: 0 })
   expect(gateway.durablePosition).toBe(gateway.replica.position)
   expect(log.lastIndex).toBeLessThanOrEqual(records + 1)
@@ -327,7 +327,7 @@ test('a reopen replays to the same state, position and time', async () => {
       ({ wallMs, serviceMs }) => replica.advance(wallMs, serviceMs),
     )
   }
-  expect(replica.snapshot()).toEqual(gateway.replica.snapshot())
+  expect([...replica.snapshot()]).toEqual([...gateway.replica.snapshot()])
 })
 
 test('a query is answered as of its position, once that is durable', async () => {

@@ -5,7 +5,7 @@
  * memory with its test; every operation is answered at most once, or the test fails.
  */
 import { decode, encode } from '../../src/log/codec/codec.ts'
-import type { Caller, Context, Machine, Outcome } from '../../src/log/machine.ts'
+import type { Caller, Context, LogTime, Machine, Outcome } from '../../src/log/machine.ts'
 
 export interface Reply {
   readonly caller: Caller
@@ -20,6 +20,7 @@ export interface Note {
 }
 
 interface Deadline {
+  readonly time: LogTime
   readonly atMs: number
   readonly machine: Machine
   readonly token: number
@@ -88,8 +89,9 @@ export class MachineDriver {
     const driver = new MachineDriver(fresh)
     Object.assign(driver, { position: this.position, wallMs: this.wallMs, serviceMs: this.serviceMs })
     for (const [index, machine] of fresh.entries()) {
-      const snapshot = copied(this.#machines[index]?.snapshot())
-      machine.restore(snapshot, (atMs, token) => driver.#schedule({ atMs, machine, token }))
+      const original = this.#machines[index] as Machine
+      for (const part of original.snapshot()) machine.restore(copied(part))
+      driver.#deadlines.push(...this.#deadlines.flatMap((each) => (each.machine === original ? [{ ...each, machine }] : [])))
     }
     return driver
   }
@@ -100,7 +102,7 @@ export class MachineDriver {
       wallMs: this.wallMs,
       serviceMs: this.serviceMs,
       reply: (caller, number, outcome) => this.#reply(caller, number, outcome),
-      schedule: (atMs, token) => this.#schedule({ atMs, machine, token }),
+      schedule: (atMs, token, time = 'wall') => this.#schedule({ time, atMs, machine, token }),
       withdraw: (caller, number) => this.#machines.some((other) => other.withdraw(caller, number)),
       perform: (operation) => this.#owner(operation.name).apply(operation, this.contextOf(this.#owner(operation.name))),
       ended: (caller) => {
@@ -139,8 +141,9 @@ export class MachineDriver {
   }
 
   #takeDue(): Deadline | undefined {
-    const first = this.#deadlines[0]
-    return first !== undefined && first.atMs <= this.wallMs ? this.#deadlines.shift() : undefined
+    const now = { wall: this.wallMs, service: this.serviceMs }
+    const index = this.#deadlines.findIndex(({ time, atMs }) => atMs <= now[time])
+    return index < 0 ? undefined : this.#deadlines.splice(index, 1)[0]
   }
 }
 

@@ -448,7 +448,8 @@ describe('the tuple space machine (section 8)', () => {
     const { composeReplica } = await import('../../src/node/compose.ts')
     const { decode, encode } = await import('../../src/log/codec/codec.ts')
     const joining = composeReplica()
-    joining.restore(decode(encode(stage.gateway.replica.snapshot(), Number.POSITIVE_INFINITY)))
+    for (const part of stage.gateway.replica.snapshot())
+      joining.restorePart(decode(encode(part, Number.POSITIVE_INFINITY)) as [section: string, part: unknown])
     expect(joining.query('space', 'tuples', ['box'])).toEqual(stage.gateway.replica.query('space', 'tuples', ['box']))
   })
 

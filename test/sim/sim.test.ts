@@ -12,6 +12,7 @@ import { SessionMachine } from '../../src/log/sessions.ts'
 import { RemoteConnection } from '../../src/log/wire/remote.ts'
 import { Attempt } from '../../src/mechanisms/process/attempt.ts'
 import { ProcessMachine } from '../../src/mechanisms/process/machine.ts'
+import { savedRuns } from '../../src/mechanisms/process/snapshot.ts'
 import { SpaceMachine } from '../../src/mechanisms/space/machine.ts'
 import { FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { SCENARIOS } from './scenarios.ts'
@@ -133,7 +134,7 @@ describe('the simulator finds a planted bug:', () => {
   test('a table of runs that does not check the fence', async () => {
     plant(ProcessMachine.prototype, 'admit', (admit) => {
       return function (this: ProcessMachine, operation, context) {
-        const { runs } = this.snapshot() as { runs: readonly { id: number; fence: number }[] }
+        const runs = savedRuns([...this.snapshot()].map((part) => ['process', part]))
         const run = runs.find(({ id }) => operation.caller.kind === 'run' && id === operation.caller.id)
         return admit.call(this, { ...operation, fence: run?.fence ?? operation.fence }, context)
       }

@@ -15,28 +15,28 @@ export interface Expiry {
 }
 
 export class Expiries {
-  readonly #byToken = new Map<number, { readonly atMs: number; readonly expiry: Expiry }>()
+  readonly #byToken = new Map<number, Expiry>()
   /** Tokens of sleeps, by run, then by number. */
   readonly #wakes = new Map<number, Map<number, number>>()
   #next = 1
 
   /** The token to schedule. */
-  add(atMs: number, expiry: Expiry): number {
+  add(expiry: Expiry): number {
     const token = this.#next
     this.#next += 1
-    this.#put(token, atMs, expiry)
+    this.#put(token, expiry)
     return token
   }
 
-  #put(token: number, atMs: number, expiry: Expiry): void {
-    this.#byToken.set(token, { atMs, expiry })
+  #put(token: number, expiry: Expiry): void {
+    this.#byToken.set(token, expiry)
     if (expiry.kind !== 'wake') return
     const ofRun = this.#wakes.get(expiry.run) ?? new Map()
     this.#wakes.set(expiry.run, ofRun.set(expiry.number, token))
   }
 
   take(token: number): Expiry | undefined {
-    const expiry = this.#byToken.get(token)?.expiry
+    const expiry = this.#byToken.get(token)
     this.#byToken.delete(token)
     if (expiry?.kind !== 'wake') return expiry
     const ofRun = this.#wakes.get(expiry.run)
@@ -56,18 +56,20 @@ export class Expiries {
     for (const token of [...(this.#wakes.get(run)?.values() ?? [])]) this.take(token)
   }
 
-  snapshot(): unknown {
-    return { next: this.#next, tokens: [...this.#byToken].map(([token, { atMs, expiry }]) => [token, atMs, { ...expiry }]) }
+  /** The token that the next one gets; for snapshots. */
+  get nextToken(): number {
+    return this.#next
   }
 
-  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
-    const { next, tokens } = snapshot as { next: number; tokens: readonly (readonly [number, number, Expiry])[] }
-    this.#byToken.clear()
-    this.#wakes.clear()
-    this.#next = next
-    for (const [token, atMs, expiry] of tokens) {
-      this.#put(token, atMs, expiry)
-      schedule(atMs, token)
-    }
+  restoreNextToken(token: number): void {
+    this.#next = token
+  }
+
+  *saved(): Generator<readonly [token: number, expiry: Expiry]> {
+    for (const [token, expiry] of this.#byToken) yield [token, { ...expiry }]
+  }
+
+  restore(saved: Iterable<readonly [token: number, expiry: Expiry]>): void {
+    for (const [token, expiry] of saved) this.#put(token, expiry)
   }
 }

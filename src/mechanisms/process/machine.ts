@@ -28,6 +28,7 @@ import { MAX_JOURNAL, type Stored } from './journal.ts'
 import { displace, place } from './placement.ts'
 import { ask } from './queries.ts'
 import type { Run } from './run.ts'
+import { restoreInto, snapshotOf } from './snapshot.ts'
 import { type FieldPort, ProcessState } from './state.ts'
 import { isWellFormed } from './wire.ts'
 
@@ -293,12 +294,12 @@ export class ProcessMachine implements RunTable, EvalPort {
     return ask(this.#state, question, args)
   }
 
-  snapshot(): unknown {
-    return this.#state.snapshot()
+  snapshot(): Iterable<unknown> {
+    return snapshotOf(this.#state)
   }
 
-  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
-    this.#state.restore(snapshot, schedule)
+  restore(part: unknown): void {
+    restoreInto(this.#state, part)
   }
 }
 

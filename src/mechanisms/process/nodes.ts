@@ -110,7 +110,7 @@ export class NodeTable {
     return best
   }
 
-  snapshot(): unknown {
+  saved(): SavedNodes {
     const nodes = [...this.#nodes.values()].map(({ definitions, runs, ...rest }) => ({
       ...rest,
       suspectedAt: rest.suspectedAt ?? null,
@@ -120,11 +120,7 @@ export class NodeTable {
     return { nodes, waiting: [...this.#waiting].map(([definition, queue]) => [definition, [...queue]]) }
   }
 
-  restore(snapshot: unknown): void {
-    const { nodes, waiting } = snapshot as NodesSnapshot
-    this.#nodes.clear()
-    this.#bySession.clear()
-    this.#waiting.clear()
+  restore({ nodes, waiting }: SavedNodes): void {
     for (const { definitions, runs, suspectedAt, ...rest } of nodes) {
       this.add({ ...rest, suspectedAt: suspectedAt ?? undefined, definitions: new Map(definitions), runs: new Set(runs) })
     }
@@ -132,7 +128,7 @@ export class NodeTable {
   }
 }
 
-interface NodesSnapshot {
+export interface SavedNodes {
   readonly nodes: readonly (Omit<Node, 'definitions' | 'runs' | 'suspectedAt'> & {
     readonly definitions: readonly (readonly [string, string])[]
     readonly runs: readonly number[]

@@ -1,14 +1,13 @@
 /**
- * Everything the process machine knows, and how it is looked up, written down and read back.
+ * Everything the process machine knows, and how it is looked up.
  *
  * Boundary: data without rules; the rules are in `placement.ts` (who runs what), `delivery.ts` (which reply goes where),
  * `ending.ts` (how runs end) and `fencing.ts` (how nodes come and go).
  */
 import type { Context, Outcome } from '../../log/machine.ts'
 import { Expiries, type Expiry } from './expiries.ts'
-import { type Delivery, Journal, type JournalEntry } from './journal.ts'
 import { NodeTable } from './nodes.ts'
-import { type NewRun, newRun, type Race, type Run } from './run.ts'
+import { type NewRun, newRun, type Run } from './run.ts'
 import { Waiters } from './waiters.ts'
 
 export interface Statistics {
@@ -51,78 +50,26 @@ export class ProcessState {
   }
 
   expireAt(context: Context, deadlineMs: number, expiry: Expiry): void {
-    context.schedule(deadlineMs, this.expiries.add(deadlineMs, expiry))
+    context.schedule(deadlineMs, this.expiries.add(expiry))
   }
 
-  snapshot(): unknown {
-    return {
-      nextId: this.#nextId,
-      runs: [...this.runs.values()].map(runSnapshot),
-      nodes: this.nodes.snapshot(),
-      expiries: this.expiries.snapshot(),
-      waiters: this.waiters.snapshot(),
-      statistics: { ...this.statistics },
-    }
+  /** The next id that a run gets; for snapshots. */
+  get nextId(): number {
+    return this.#nextId
   }
 
-  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
-    const { nextId, runs, nodes, expiries, waiters, statistics } = snapshot as StateSnapshot
+  restoreNextId(nextId: number): void {
     this.#nextId = nextId
-    this.runs.clear()
-    this.#ids.clear()
-    for (const saved of runs) {
-      const run = runFrom(saved)
-      this.runs.set(run.id, run)
-      this.#ids.set(nameOf(run.definition, run.key), run.id)
-    }
-    this.nodes.restore(nodes)
-    this.expiries.restore(expiries, schedule)
-    this.waiters.restore(waiters)
-    Object.assign(this.statistics, statistics)
+  }
+
+  /** A run as it was. */
+  restoreRun(run: Run): void {
+    this.runs.set(run.id, run)
+    this.#ids.set(nameOf(run.definition, run.key), run.id)
   }
 }
 
 /** Definition names have no slash, so this is unambiguous. */
 function nameOf(definition: string, key: string): string {
   return `${definition}/${key}`
-}
-
-interface StateSnapshot {
-  readonly nextId: number
-  readonly runs: readonly RunSnapshot[]
-  readonly nodes: unknown
-  readonly expiries: unknown
-  readonly waiters: unknown
-  readonly statistics: Statistics
-}
-
-type RunSnapshot = Omit<Run, 'journal' | 'races'> & {
-  readonly races: readonly Race[]
-  readonly journal: {
-    readonly base: Journal['base']
-    readonly lastSeq: number
-    readonly entries: readonly JournalEntry[]
-    readonly deliveries: readonly Delivery[]
-    readonly retries: readonly (readonly [number, number])[]
-  }
-}
-
-function runSnapshot(run: Run): unknown {
-  const { base, lastSeq, entries, deliveries, retries } = run.journal
-  return {
-    ...run,
-    open: new Map(run.open),
-    races: [...new Set(run.races.values())],
-    journal: { base, lastSeq, entries: [...entries.values()], deliveries: [...deliveries], retries: [...retries] },
-  }
-}
-
-function runFrom(saved: RunSnapshot): Run {
-  const journal = new Journal(saved.journal.base)
-  journal.lastSeq = saved.journal.lastSeq
-  journal.deliveries = [...saved.journal.deliveries]
-  for (const entry of saved.journal.entries) journal.entries.set(entry.number, entry)
-  for (const [number, failed] of saved.journal.retries) journal.retries.set(number, failed)
-  const races = new Map(saved.races.flatMap((race) => race.alternatives.map(([, number]) => [number, race] as const)))
-  return { ...saved, open: new Map(saved.open), races, journal }
 }

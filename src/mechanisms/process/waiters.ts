@@ -10,7 +10,7 @@ export interface Waiter {
   readonly number: number
 }
 
-type SavedWaiter = readonly [run: number, caller: Caller, number: number]
+export type SavedWaiter = readonly [run: number, caller: Caller, number: number]
 
 export class Waiters {
   /** In order of arrival. */
@@ -49,14 +49,14 @@ export class Waiters {
     for (const number of [...(this.#byCaller.get(nameOf(caller))?.keys() ?? [])]) this.drop(caller, number)
   }
 
-  snapshot(): unknown {
-    return [...this.#byRun].flatMap(([run, waiters]) => [...waiters].map(({ caller, number }) => [run, { ...caller }, number]))
+  *saved(): Generator<SavedWaiter> {
+    for (const [run, waiters] of this.#byRun) {
+      for (const { caller, number } of waiters) yield [run, { ...caller }, number]
+    }
   }
 
-  restore(snapshot: unknown): void {
-    this.#byRun.clear()
-    this.#byCaller.clear()
-    for (const [run, caller, number] of snapshot as readonly SavedWaiter[]) this.add(run, caller, number)
+  restore(saved: Iterable<SavedWaiter>): void {
+    for (const [run, caller, number] of saved) this.add(run, caller, number)
   }
 }
 

@@ -14,12 +14,12 @@
  */
 import { invariant } from '../../errors.ts'
 import { copyValue, decode, encode } from '../../log/codec/codec.ts'
-import type { Caller, Context, Machine, Operation, Outcome } from '../../log/machine.ts'
+import { type Caller, type Context, inParts, type Machine, type Operation, type Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
 import { type EvalPort, type Placeholder, Placeholders, readEval } from './eval.ts'
 import { decodeTemplate, type Kind, kindsOf, type Template } from './match.ts'
 import { listSpaces, listTuples, listWaiting, type SpaceState } from './questions.ts'
-import { DEFAULT_INDEXING, type Indexing, TupleStore } from './store.ts'
+import { DEFAULT_INDEXING, type Indexing, type Stored as StoredTuple, TupleStore } from './store.ts'
 import { MAX_FIELDS } from './template.ts'
 import { type Waiter, WaitingTemplates } from './waiting.ts'
 import { isSpaceName, readTimeout } from './wire.ts'
@@ -215,44 +215,43 @@ export class SpaceMachine implements Machine {
   }
 
   /** Tuples and templates are in it as bytes: nothing is shared with the machine, and no depth is added to deep values. */
-  snapshot(): unknown {
+  *snapshot(): Generator<Part> {
+    yield ['order', this.#order]
     // By name: which space was used first is no part of the state.
     const states = [...this.#spaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-    return {
-      order: this.#order,
-      spaces: states
-        .filter(({ store }) => store.size > 0)
-        .map(({ name, store }) => [
-          name,
-          store.first(Number.POSITIVE_INFINITY).map((s) => [s.order, s.position, bytesOf(s.fields)]),
-        ]),
-      waiting: states
-        .flatMap(({ waiting }) => waiting.all())
-        .sort((a, b) => a.order - b.order)
-        .map(({ template: _, encoded, ...data }) => ({ ...data, encoded: bytesOf(encoded) })),
-      placeholders: this.#placeholders.all().map(({ fields, pending, ...data }) => {
-        return { ...data, fields: bytesOf(fields), pending: [...pending] }
-      }),
+    for (const { name, store } of states) {
+      const tuples = store.first(Number.POSITIVE_INFINITY)
+      for (const part of inParts('tuples', savedTuples(tuples), name)) yield part as Part
+    }
+    const waiters = states.flatMap(({ waiting }) => waiting.all()).sort((a, b) => a.order - b.order)
+    for (const { template: _, encoded, ...data } of waiters) yield ['waiter', { ...data, encoded: bytesOf(encoded) }]
+    for (const { fields, pending, ...data } of this.#placeholders.all()) {
+      yield ['placeholder', { ...data, fields: bytesOf(fields), pending: [...pending] }]
     }
   }
 
-  restore(snapshot: unknown, schedule: (deadlineMs: number, token: number) => void): void {
-    const { order, spaces, waiting, placeholders } = snapshot as SpaceSnapshot
-    invariant(this.#order === 0, 'a snapshot was restored into a space machine in use')
-    this.#order = order
-    for (const [name, tuples] of spaces) {
-      const { store } = this.#state(name)
-      for (const [tupleOrder, position, fields] of tuples) store.put(tupleOrder, position, decode(fields) as unknown[])
-    }
-    for (const data of waiting) {
-      const encoded = decode(data.encoded) as unknown[]
-      const template = decodeTemplate(encoded)
-      invariant(template !== undefined, 'a snapshot has a template that is none')
-      this.#wait({ ...data, encoded, template })
-      if (data.deadlineMs !== undefined) schedule(data.deadlineMs, data.order)
-    }
-    for (const { fields, pending, ...data } of placeholders) {
-      this.#placeholders.add({ ...data, fields: decode(fields) as unknown[], pending: new Set(pending) })
+  restore(part: unknown): void {
+    const saved = part as Part
+    switch (saved[0]) {
+      case 'order':
+        invariant(this.#order === 0, 'a snapshot was restored into a space machine in use')
+        this.#order = saved[1]
+        return
+      case 'tuples': {
+        const { store } = this.#state(saved[1])
+        for (const [order, position, fields] of saved[2]) store.put(order, position, decode(fields) as unknown[])
+        return
+      }
+      case 'waiter': {
+        const encoded = decode(saved[1].encoded) as unknown[]
+        const template = decodeTemplate(encoded)
+        invariant(template !== undefined, 'a snapshot has a template that is none')
+        return this.#wait({ ...saved[1], encoded, template })
+      }
+      case 'placeholder': {
+        const { fields, pending, ...data } = saved[1]
+        this.#placeholders.add({ ...data, fields: decode(fields) as unknown[], pending: new Set(pending) })
+      }
     }
   }
 
@@ -299,17 +298,20 @@ export class SpaceMachine implements Machine {
   }
 }
 
-interface SpaceSnapshot {
-  readonly order: number
-  readonly spaces: readonly (readonly [name: string, tuples: readonly TupleSnapshot[]])[]
-  readonly waiting: readonly (Omit<Waiter, 'encoded' | 'template'> & { readonly encoded: Uint8Array })[]
-  readonly placeholders: readonly (Pick<Placeholder, 'id' | 'space'> & {
-    readonly fields: Uint8Array
-    readonly pending: readonly number[]
-  })[]
-}
+type Part =
+  | readonly ['order', number]
+  | readonly ['tuples', space: string, readonly SavedTuple[]]
+  | readonly ['waiter', Omit<Waiter, 'encoded' | 'template'> & { readonly encoded: Uint8Array }]
+  | readonly [
+      'placeholder',
+      Pick<Placeholder, 'id' | 'space'> & { readonly fields: Uint8Array; readonly pending: readonly number[] },
+    ]
 
-type TupleSnapshot = readonly [order: number, position: number, fields: Uint8Array]
+type SavedTuple = readonly [order: number, position: number, fields: Uint8Array]
+
+function* savedTuples(tuples: Iterable<StoredTuple>): Generator<SavedTuple> {
+  for (const { order, position, fields } of tuples) yield [order, position, bytesOf(fields)]
+}
 
 function bytesOf(value: unknown): Uint8Array {
   return encode(value, Number.POSITIVE_INFINITY)

@@ -1,9 +1,11 @@
 /** Nodes come, are given runs, are suspected, and are fenced. */
+
 import { type PerdureError, resilient, start } from 'perdure'
 import { space } from 'perdure/space'
 import { describe, expect, test } from 'vitest'
 import { LocalConnection } from '../../../src/log/connection.ts'
 import { SUSPICION_MS } from '../../../src/mechanisms/process/fencing.ts'
+import { savedRuns } from '../../../src/mechanisms/process/snapshot.ts'
 import { type AnyDefinition, Stage } from './stage.ts'
 
 const waits = (name: string) =>
@@ -299,8 +301,7 @@ describe('detection', () => {
 
 /** The fence of run 1. */
 function fenceOf(stage: Stage): { fence: number } {
-  const { machines } = stage.gateway.replica.snapshot() as { machines: { process: { runs: { fence: number }[] } } }
-  return machines.process.runs[0] as { fence: number }
+  return savedRuns(stage.gateway.replica.snapshot())[0] as { fence: number }
 }
 
 describe('a session that ends', () => {
