@@ -14,12 +14,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeResults } from '../scripts/results.mjs'
+import { blocks } from './blocks.ts'
 import { type Bench, type Effort, type Figure, FULL, median, QUICK, ratio } from './measure.ts'
 import { idle, w4 } from './processes.ts'
 import { flatness, w1, w2, w3 } from './steps.ts'
 import { disk, inRun, memory, replay } from './tuples.ts'
 
-const BENCHES: readonly Bench[] = [w1, w2, w3, w4, memory, disk, inRun, flatness, replay, idle]
+const BENCHES: readonly Bench[] = [w1, w2, w3, w4, memory, disk, inRun, flatness, replay, blocks, idle]
 
 /** Benches of single parts, which print tables of their own; only when asked for by name. */
 const PARTS: Readonly<Record<string, string>> = { codec: 'codec.bench.ts', log: 'log.bench.ts' }

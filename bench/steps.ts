@@ -121,8 +121,8 @@ async function runs(site: Site, fresh: () => string, count: number, stepsEach: n
 }
 
 /** At which numbers of its steps a long run is looked at, and over how many steps around them. */
-const MARKS = [10, 100, 1_000, 10_000]
-const AROUND = [10, 50, 200, 400]
+const MARKS = [10, 100, 1_000, 10_000, 99_500]
+const AROUND = [10, 50, 200, 400, 900]
 const CHECKPOINT_EVERY = 100
 
 export const flatness: Bench = {

@@ -24,8 +24,17 @@ export interface Clock {
   randomId(): string
 }
 
-/** Turns run as ticks, which are twice as fast as immediates but starve input and output; so one in so many is an immediate. */
+/** As they were at the beginning: what a host puts in their place to watch its bodies (`node/determinism.ts`) is not for us. */
+const { setTimeout, setImmediate, performance, crypto } = globalThis
+const now = Date.now
+const randomUUID = crypto.randomUUID.bind(crypto)
+const monotonic = performance.now.bind(performance)
+
+/** Turns run as ticks, which are twice as fast as immediates but starve input and output; so one in so many is an immediate, */
 const HOPS_BEFORE_IO = 64
+
+/** and one after so many milliseconds, for turns may be long. */
+const IO_AFTER_MS = 5
 
 /** Turns that have been taken are cut off together: one by one would move the whole queue each time. */
 const TAKEN_KEPT = 1024
@@ -37,14 +46,19 @@ class SystemClock implements Clock {
   #turns: (() => void)[] = []
   #taken = 0
   #hopsSinceIo = 0
+  #ioMs = 0
   readonly #tick = () => process.nextTick(this.#next)
+  readonly #immediate = () => {
+    this.#ioMs = monotonic()
+    this.#next()
+  }
 
   wallMs(): number {
-    return Date.now()
+    return now()
   }
 
   monotonicMs(): number {
-    return performance.now()
+    return monotonic()
   }
 
   hop(turn: () => void): void {
@@ -55,9 +69,9 @@ class SystemClock implements Clock {
   /** A tick asked for inside a tick would run before the microtasks of the first; asked for in a microtask it runs after all. */
   #arm(): void {
     this.#hopsSinceIo += 1
-    if (this.#hopsSinceIo < HOPS_BEFORE_IO) return queueMicrotask(this.#tick)
+    if (this.#hopsSinceIo < HOPS_BEFORE_IO && monotonic() - this.#ioMs < IO_AFTER_MS) return queueMicrotask(this.#tick)
     this.#hopsSinceIo = 0
-    setImmediate(this.#next)
+    setImmediate(this.#immediate)
   }
 
   readonly #next = (): void => {
@@ -72,10 +86,10 @@ class SystemClock implements Clock {
   }
 
   after(delayMs: number, fire: () => void): Timer {
-    const dueMs = performance.now() + delayMs
+    const dueMs = monotonic() + delayMs
     let handle: NodeJS.Timeout
     const arm = () => {
-      const leftMs = dueMs - performance.now()
+      const leftMs = dueMs - monotonic()
       handle = setTimeout(() => (leftMs > LONGEST_TIMER_MS ? arm() : fire()), Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)))
     }
     arm()
@@ -83,7 +97,7 @@ class SystemClock implements Clock {
   }
 
   randomId(): string {
-    return globalThis.crypto.randomUUID().replaceAll('-', '')
+    return randomUUID().replaceAll('-', '')
   }
 }
 

@@ -5,11 +5,13 @@
  * log is durable.
  */
 import { PerdureError } from '../errors.ts'
+import type { Listener } from './attachments.ts'
 import { Client, type Link } from './client.ts'
 import { copyValue } from './codec/codec.ts'
-import type { Gateway, Listener } from './gateway.ts'
+import type { Gateway } from './gateway.ts'
 import type { Blobs } from './log.ts'
 import type { Outcome } from './machine.ts'
+import { Watchers } from './watch-stream.ts'
 
 /** What the holder of a connection hears. */
 export interface Ears {
@@ -26,6 +28,8 @@ export interface Connection {
   /** Position up to which everything is known to be durable. */
   readonly durablePosition: number
   readonly blobs: Blobs
+  /** Of changes, for this session. */
+  readonly watchers: Watchers
   /** Sends encoded operations of runs, in order. */
   sendAll(operations: readonly Uint8Array[]): void
   query(machine: string, question: string, args: readonly unknown[]): Promise<unknown>
@@ -45,6 +49,7 @@ export class LocalConnection implements Connection, Listener, Link {
   readonly session: number
   readonly client: Client
   readonly blobs: Blobs
+  readonly watchers: Watchers
   readonly #gateway: Gateway
   readonly #ears: Ears
   #open = true
@@ -55,10 +60,20 @@ export class LocalConnection implements Connection, Listener, Link {
     this.blobs = gateway.log.blobs
     this.session = gateway.enter(label, this)
     this.client = new Client(this.session, this, (name) => gateway.replica.code(name))
+    this.watchers = new Watchers((machine, question, args) =>
+      this.#open
+        ? gateway.query(machine, question, args, this.session)
+        : Promise.reject(new PerdureError('PERDURE_E_CLOSED', CLOSED_HERE)),
+    )
   }
 
   get durablePosition(): number {
     return this.#gateway.durablePosition
+  }
+
+  /** The session ends with the site. */
+  get lasting(): boolean {
+    return false
   }
 
   get pressed(): boolean {
@@ -81,8 +96,9 @@ export class LocalConnection implements Connection, Listener, Link {
     return this.#gateway.query(machine, question, args).then(copyValue)
   }
 
-  durable(): Promise<void> {
-    return this.#gateway.durable()
+  async durable(): Promise<void> {
+    await this.client.sent()
+    await this.#gateway.durable()
   }
 
   async confirm(): Promise<void> {
@@ -114,7 +130,7 @@ export class LocalConnection implements Connection, Listener, Link {
 
   close(): void {
     if (!this.#open) return
-    this.#gateway.leave(this.session)
+    this.#gateway.leave(this.session, this)
     this.closed(new PerdureError('PERDURE_E_CLOSED', CLOSED_HERE))
   }
 }

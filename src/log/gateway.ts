@@ -17,12 +17,18 @@
  */
 import type { Clock, Timer } from '../clock.ts'
 import { invariant, PerdureError } from '../errors.ts'
+import { Attachments, type Listener } from './attachments.ts'
 import { askHistory } from './history.ts'
 import type { Log } from './log.ts'
-import type { Outcome } from './machine.ts'
+import type { Ended, Outcome } from './machine.ts'
 import { encodeOperation, MAX_OPERATION } from './operation.ts'
-import { type RecordHeader, RecordWriter, readRecord } from './record.ts'
-import type { Replica } from './replica.ts'
+import { type RecordHeader, RecordWriter } from './record.ts'
+import { type RebuildOptions, rebuild } from './replay.ts'
+import type { Census, Replica } from './replica.ts'
+import { fitsHash } from './secret.ts'
+import type { SessionKind } from './sessions.ts'
+import { Watches } from './watch.ts'
+import { WATCH } from './watch-stream.ts'
 
 /** A record is sealed at 256 kB, so that one is never the greater part of a second to write, send or read. */
 const SEAL_BYTES = 256 * 1024
@@ -31,17 +37,8 @@ const SEAL_BYTES = 256 * 1024
 export const RUN_AHEAD_BYTES: number = 8 * 1024 * 1024
 export const RUN_AHEAD_OPERATIONS = 65_536
 
-/** Replay yields to the event loop this often. */
-const REPLAY_SLICE_RECORDS = 64
-
-/** The other end of a session. */
-export interface Listener {
-  reply(number: number, outcome: Outcome, position: number): void
-  note(body: readonly unknown[], position: number): void
-  durableTo(position: number): void
-  /** The session is over; nothing follows. */
-  closed(error: PerdureError): void
-}
+/** Some milliseconds of replies. */
+const RELEASES_PER_TURN = 1_024
 
 interface SealedRecord {
   readonly index: number
@@ -65,7 +62,8 @@ export class Gateway {
   readonly replica: Replica
   readonly clock: Clock
   readonly #record = new RecordWriter()
-  readonly #listeners = new Map<number, Listener>()
+  readonly #attached: Attachments
+  readonly #watches: Watches
   readonly #wallBaseMs: number
   readonly #serviceBaseMs: number
   readonly #monotonicBaseMs: number
@@ -78,6 +76,8 @@ export class Gateway {
   #releases: Release[] = []
   /** Those in `#releases` who must hear of a failure. */
   readonly #waiting = new Set<(error: Error) => void>()
+  /** Further ones leave in the next turn. */
+  #releasing = false
   #held: HeldNote[] = []
   #durablePosition: number
   #ownNumber = 0
@@ -85,11 +85,17 @@ export class Gateway {
   #failure: PerdureError | undefined
   #onPressure: (() => void)[] = []
 
-  /** Replays the log into the replica and starts to take operations. `progress` hears of positions on the way. */
-  static async open(log: Log, replica: Replica, clock: Clock, progress?: (position: number) => void): Promise<Gateway> {
-    await replay(log, replica, clock, progress)
+  /** Rebuilds the state of the log in the fresh replica and starts to take operations. */
+  static async open(
+    log: Log,
+    replica: Replica,
+    clock: Clock,
+    options: Pick<RebuildOptions, 'progress' | 'warn'> = {},
+  ): Promise<Gateway> {
+    await rebuild(log, replica, clock, options)
     const gateway = new Gateway(log, replica, clock)
     gateway.submitOwn('site.opened', [log.generation])
+    for (const session of replica.sessions.lasting) gateway.#attached.awaitReturn(session)
     await gateway.durable()
     return gateway
   }
@@ -98,6 +104,8 @@ export class Gateway {
     this.log = log
     this.replica = replica
     this.clock = clock
+    this.#attached = new Attachments(clock, (session) => this.#endSession(session, 'lost'))
+    this.#watches = new Watches(this)
     this.#monotonicBaseMs = clock.monotonicMs()
     this.#wallBaseMs = Math.max(replica.wallMs, clock.wallMs())
     this.#serviceBaseMs = replica.serviceMs
@@ -125,18 +133,49 @@ export class Gateway {
     else resume()
   }
 
+  /** Lasting sessions that are without a connection at present. */
+  get absent(): number {
+    return this.#attached.absent
+  }
+
   /** Opens a session for a listener and returns its id. */
-  enter(label: string, listener: Listener): number {
-    const session = this.submitOwn('site.enter', [label])
-    this.#listeners.set(session, listener)
+  enter(label: string, listener: Listener, kind: SessionKind = { kind: 'bound' }): number {
+    const args = kind.kind === 'bound' ? [label] : [label, kind.kind, kind.secretHash]
+    const session = this.submitOwn('site.enter', args)
+    this.#attached.attach(session, listener)
     return session
   }
 
-  /** Ends a session: whatever waits on its behalf is dropped. */
-  leave(session: number): void {
-    if (!this.#listeners.delete(session)) return
+  /** A lasting session goes on over another connection. False when it is over: what it had under way has an unknown outcome. */
+  reattach(session: number, secret: string, listener: Listener): boolean {
+    if (this.#failure !== undefined) throw this.#failure
+    const hash = this.replica.sessions.secretHash(session)
+    if (hash === undefined || !fitsHash(secret, hash)) return false
+    this.#attached.attach(session, listener)
+    return true
+  }
+
+  /** A connection has said goodbye: its session is over, and whatever waits on its behalf is dropped. */
+  leave(session: number, listener: Listener): void {
+    if (this.#attached.detach(session, listener)) this.#endSession(session, 'left')
+  }
+
+  /** A connection has broken the rules: its session is over, whatever its kind. */
+  expel(session: number, listener: Listener): void {
+    if (this.#attached.detach(session, listener)) this.#endSession(session, 'lost')
+  }
+
+  /** A connection has broken: a bound session is over, a lasting one is waited for. */
+  lose(session: number, listener: Listener): void {
+    if (!this.#attached.detach(session, listener) || this.#failure !== undefined) return
+    if (this.replica.sessions.secretHash(session) === undefined) this.#endSession(session, 'lost')
+    else this.#attached.awaitReturn(session)
+  }
+
+  #endSession(session: number, how: Ended): void {
+    this.#watches.ended(session)
     const submit = () => {
-      if (this.#failure === undefined) this.submitOwn('site.leave', [session])
+      if (this.#failure === undefined) this.submitOwn('site.leave', how === 'left' ? [session] : [session, how])
     }
     // A connection may break over a note, in the middle of an operation (G5).
     if (this.#applying) this.clock.hop(submit)
@@ -183,12 +222,30 @@ export class Gateway {
     })
   }
 
-  /** Answers a question about the state, computed now and given away once durable; and, as of the machine `log`, about entries. */
-  async query(machine: string, question: string, args: readonly unknown[]): Promise<unknown> {
+  /**
+   * Answers a question about the state, computed now and given away once durable; as of the machine `log` about entries, and as
+   * of `WATCH` about changes, to the session that watches them.
+   */
+  async query(machine: string, question: string, args: readonly unknown[], session = 0): Promise<unknown> {
+    if (machine === WATCH) return this.#watches.ask(session, question, args)
     if (machine === 'log') return askHistory(this, question, args)
     const answer = this.replica.query(machine, question, args)
     await this.durable()
     return answer
+  }
+
+  /** Closes the open record: the state as it is now is that after the record of this index, which need not be durable yet. */
+  mark(): { readonly index: number; readonly census: Census } {
+    if (this.#failure !== undefined) throw this.#failure
+    invariant(!this.#applying, 'a mark was set in the middle of an operation (G5)')
+    if (this.#recordOpen) this.#seal()
+    if (this.#failure !== undefined) throw this.#failure
+    return { index: this.log.lastIndex, census: this.replica.census() }
+  }
+
+  /** Stops everything: something that must always hold does not. */
+  fail(cause: Error): void {
+    this.#failed(cause)
   }
 
   /** Makes everything durable, ends all sessions and closes the engine. Idempotent. */
@@ -279,27 +336,38 @@ export class Gateway {
     if (this.#sealed.length === 0) this.#undurableBytes = this.#recordOpen ? this.#record.length : 0
     if (this.#recordOpen && this.#sealed.length === 0) this.#scheduleSeal()
     this.#releaseDurable()
-    for (const listener of this.#listeners.values()) listener.durableTo(this.#durablePosition)
+    this.#watches.durableTo(this.#durablePosition)
+    for (const listener of this.#attached.all) listener.durableTo(this.#durablePosition)
     this.#relieve()
   }
 
+  /** A record may hold thousands of replies, and whoever hears one may go on at once; others are heard in between. */
   #releaseDurable(): void {
+    if (this.#releasing) return
     const releases = this.#releases
     let count = 0
     while (count < releases.length && (releases[count] as Release).position <= this.#durablePosition) {
+      if (count === RELEASES_PER_TURN) {
+        this.#releasing = true
+        this.clock.hop(() => {
+          this.#releasing = false
+          this.#releaseDurable()
+        })
+        break
+      }
       const release = releases[count] as Release
       if ('leave' in release) release.leave()
-      else this.#listeners.get(release.session)?.reply(release.number, release.outcome, release.position)
+      else this.#attached.of(release.session)?.reply(release.number, release.outcome, release.position)
       count += 1
     }
-    if (count > 0) this.#releases = releases.slice(count)
+    if (count > 0) this.#releases = this.#releases.slice(count)
   }
 
   #relieve(): void {
     if (this.pressed) return
     const held = this.#held
     this.#held = []
-    for (const { session, body, position } of held) this.#listeners.get(session)?.note(body, position)
+    for (const { session, body, position } of held) this.#attached.of(session)?.note(body, position)
     const resumes = this.#onPressure
     this.#onPressure = []
     for (const resume of resumes) resume()
@@ -311,7 +379,7 @@ export class Gateway {
 
   #note(session: number, body: readonly unknown[], position: number): void {
     if (this.#held.length > 0 || this.pressed) this.#held.push({ session, body, position })
-    else this.#listeners.get(session)?.note(body, position)
+    else this.#attached.of(session)?.note(body, position)
   }
 
   #release(position: number, resolve: () => void, reject: (error: Error) => void): void {
@@ -339,26 +407,8 @@ export class Gateway {
     this.#held = []
     for (const reject of this.#waiting) reject(error)
     this.#waiting.clear()
-    const listeners = [...this.#listeners.values()]
-    this.#listeners.clear()
-    for (const listener of listeners) listener.closed(error)
-  }
-}
-
-/** Feeds every record of the log to the replica, in order. */
-async function replay(log: Log, replica: Replica, clock: Clock, progress?: (position: number) => void): Promise<void> {
-  let records = 0
-  for await (const { bytes } of log.read(1, { live: false })) {
-    readRecord(
-      bytes,
-      (from, to) => replica.apply(bytes, from, to),
-      ({ wallMs, serviceMs }) => replica.advance(wallMs, serviceMs),
-    )
-    records += 1
-    if (records % REPLAY_SLICE_RECORDS === 0) {
-      progress?.(replica.position)
-      await new Promise<void>((resolve) => clock.hop(resolve))
-    }
+    this.#attached.end(error)
+    this.#watches.end(error)
   }
 }
 

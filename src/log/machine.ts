@@ -15,6 +15,9 @@ export type Caller =
   | { readonly kind: 'session'; readonly id: number }
   | { readonly kind: 'run'; readonly id: number }
 
+/** A session has `left` when it said goodbye, a run when it is over; it is `lost` when it was given up as dead. */
+export type Ended = 'left' | 'lost'
+
 /** What an operation came to: a value, or an error as data. */
 export type Outcome = { readonly value: unknown } | { readonly error: Failure }
 
@@ -54,12 +57,33 @@ export interface Context {
   withdraw(caller: Caller, number: number): boolean
   /** Applies a further operation at this position, under a number of the same caller; its machine answers it as any other. */
   perform(operation: Operation): void
-  /** Tells every machine that this caller is gone for good. */
-  ended(caller: Caller): void
+  /** The context of another machine, for a port through which one asks the other. */
+  of(machine: Machine): Context
+  /** Tells every machine that this caller is gone for good, and how. */
+  ended(caller: Caller, how: Ended): void
   /** Tells every machine that a new generation has begun: nobody who was connected before can be heard of again. */
   reopened(): void
   /** Tells a session something, at once and without waiting for durability; data of the value domain. */
   note(session: number, body: readonly unknown[]): void
+  /**
+   * Tells whoever watches this topic that `value` has changed in this way. Machines that tell of changes have topics that no other
+   * has. Costs next to nothing while nobody watches.
+   */
+  changed(topic: string, kind: string, value: unknown): void
+}
+
+/** What somebody outside wants to hear of. */
+export interface Interest {
+  /** As the machine gives it to `Context.changed`. */
+  readonly topic: string
+  wants(value: unknown): boolean
+  /** What there is now, in order, each with the position at which it came. */
+  present(): readonly Present[]
+}
+
+export interface Present {
+  readonly position: number
+  readonly value: unknown
 }
 
 export interface Machine {
@@ -70,13 +94,17 @@ export interface Machine {
   apply(operation: Operation, context: Context): void
   expire(token: number, context: Context): void
   /** Drops whatever waits on behalf of this caller. */
-  ended(caller: Caller, context: Context): void
+  ended(caller: Caller, context: Context, how: Ended): void
   /** A new generation has begun. */
   reopened?(context: Context): void
   /** Drops the one waiting operation; false if none waits here. */
   withdraw(caller: Caller, number: number): boolean
   /** Answers a question about the state without changing it; data of the value domain. */
   query(question: string, args: readonly unknown[]): unknown
+  /** Reads what somebody wants to hear of; undefined when it cannot be understood. Absent where there is nothing to watch. */
+  interest?(args: readonly unknown[]): Interest | undefined
+  /** How many there are of what, by name; quickly counted, and the same for equal states. */
+  census?(): Readonly<Record<string, number>>
   /**
    * The whole state in parts, each a value of the domain that is quickly encoded. Equal states give equal parts, and nothing in
    * a part is shared with the machine.

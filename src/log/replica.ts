@@ -12,9 +12,20 @@
  */
 import { invariant, PerdureError } from '../errors.ts'
 import { Deadlines, type SavedDeadline } from './deadlines.ts'
-import { type Caller, type Context, inParts, type LogTime, type Machine, type Operation, type Outcome } from './machine.ts'
+import {
+  type Caller,
+  type Context,
+  type Ended,
+  type Interest,
+  inParts,
+  type LogTime,
+  type Machine,
+  type Operation,
+  type Outcome,
+} from './machine.ts'
 import { decodeOperation, type IncomingOperation } from './operation.ts'
-import { type Admission, SessionMachine } from './sessions.ts'
+import { refusal } from './outcome.ts'
+import { type Admission, MAX_KEPT_BYTES, SessionMachine } from './sessions.ts'
 
 /** Where answers and notes go. During replay nobody listens. */
 export interface Sink {
@@ -31,8 +42,20 @@ export interface RunTable extends Machine {
 /** One part of a snapshot and whose it is: the replica's own, or that of the machine of this name. */
 export type SnapshotPart = readonly [section: string, part: unknown]
 
+/** Numbers about a state by which two replicas are compared. */
+export type Census = Readonly<Record<string, number>>
+
 /** The section of the replica itself; no machine has this name. */
 const REPLICA = 'replica'
+
+/** What a session is told that leaves its replies unread. */
+const FULL: Outcome = refusal(
+  'PERDURE_E_BUSY',
+  `The site keeps more than ${MAX_KEPT_BYTES} bytes of replies that this program has not received yet; the operation was not carried out. Receive replies before issuing more.`,
+)
+
+/** Hears of every change that a machine tells of, in the middle of the operation that makes it. */
+export type ChangeListener = (topic: string, kind: string, value: unknown) => void
 
 export const SILENT: Sink = { reply: () => undefined, note: () => undefined }
 
@@ -41,18 +64,23 @@ export class Replica {
   readonly #machines: readonly Machine[]
   readonly #byName = new Map<string, Machine>()
   readonly #runs: RunTable
+  readonly #another: (() => Replica) | undefined
   readonly #owners = new Map<number, Machine>()
   readonly #names = new Map<number, string>()
   readonly #codes = new Map<string, number>()
   readonly #deadlines = new Deadlines()
   readonly #contexts = new Map<Machine, MachineContext>()
   sink: Sink = SILENT
+  /** Absent while nobody watches anything. */
+  changes: ChangeListener | undefined
   position = 0
   wallMs = 0
   serviceMs = 0
 
-  constructor(machines: readonly Machine[], runs: RunTable) {
+  /** `another` makes a replica of the same machines in their first state. */
+  constructor(machines: readonly Machine[], runs: RunTable, another?: () => Replica) {
     this.#runs = runs
+    this.#another = another
     this.#machines = [this.sessions, ...machines]
     for (const machine of this.#machines) {
       this.#contexts.set(machine, new MachineContext(this, machine))
@@ -64,6 +92,12 @@ export class Replica {
         this.#codes.set(name, code)
       }
     }
+  }
+
+  /** A replica of the same machines, in their first state. */
+  fresh(): Replica {
+    invariant(this.#another !== undefined, 'a replica was composed without a way to make another one')
+    return this.#another()
   }
 
   /** The code of an operation in the log format. */
@@ -125,6 +159,7 @@ export class Replica {
 
   #admitOfSession(operation: IncomingOperation, session: number): Admission {
     const admission = this.sessions.admit(operation)
+    if (admission === 'full') this.settle(operation.caller, operation.number, FULL)
     const kept = admission === 'settled' ? this.sessions.reply(session, operation.number) : undefined
     if (kept !== undefined) this.sink.reply(session, operation.number, kept, this.position)
     return admission
@@ -155,8 +190,8 @@ export class Replica {
     machine.apply(operation, this.#context(machine))
   }
 
-  ended(caller: Caller): void {
-    for (const machine of this.#machines) machine.ended(caller, this.#context(machine))
+  ended(caller: Caller, how: Ended): void {
+    for (const machine of this.#machines) machine.ended(caller, this.#context(machine), how)
   }
 
   reopened(): void {
@@ -168,6 +203,23 @@ export class Replica {
     const answer = this.#byName.get(machineName)?.query(question, args)
     if (answer !== undefined) return answer
     throw new PerdureError('PERDURE_E_PROTOCOL', `Nobody can answer the question ${machineName}.${question}.`)
+  }
+
+  /** What somebody wants to hear of, and what there is of it now. */
+  interest(machineName: string, args: readonly unknown[]): Interest {
+    const interest = this.#byName.get(machineName)?.interest?.(args)
+    if (interest !== undefined) return interest
+    throw new PerdureError('PERDURE_E_PROTOCOL', `Nobody can tell of changes of ${machineName} with these arguments.`)
+  }
+
+  /** What can be said about the state at once. */
+  census(): Census {
+    const { position, wallMs, serviceMs } = this
+    const own = { position, wallMs, serviceMs, deadlines: this.#deadlines.count }
+    const ofMachines = this.#machines.flatMap((machine) =>
+      Object.entries(machine.census?.() ?? {}).map(([what, count]) => [`${machine.name}.${what}`, count] as const),
+    )
+    return { ...own, ...Object.fromEntries(ofMachines) }
   }
 
   /** The whole state, part by part; nothing may be applied before the last one has been taken. Equal states give equal parts. */
@@ -200,6 +252,10 @@ export class Replica {
     const machine = this.#byName.get(name)
     invariant(machine !== undefined, `no machine is named ${name}`)
     return machine
+  }
+
+  contextOf(machine: Machine): Context {
+    return this.#context(machine)
   }
 
   #context(machine: Machine): MachineContext {
@@ -249,8 +305,12 @@ class MachineContext implements Context {
     this.#replica.perform(operation)
   }
 
-  ended(caller: Caller): void {
-    this.#replica.ended(caller)
+  of(machine: Machine): Context {
+    return this.#replica.contextOf(machine)
+  }
+
+  ended(caller: Caller, how: Ended): void {
+    this.#replica.ended(caller, how)
   }
 
   reopened(): void {
@@ -259,5 +319,9 @@ class MachineContext implements Context {
 
   note(session: number, body: readonly unknown[]): void {
     this.#replica.sink.note(session, body, this.#replica.position)
+  }
+
+  changed(topic: string, kind: string, value: unknown): void {
+    this.#replica.changes?.(topic, kind, value)
   }
 }

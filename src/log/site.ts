@@ -11,6 +11,7 @@ import { PerdureError } from '../errors.ts'
 import type { Client } from './client.ts'
 import { type Connection, type Ears, LocalConnection } from './connection.ts'
 import type { Gateway } from './gateway.ts'
+import type { WorkFolders } from './work-folders.ts'
 
 export interface Site extends AsyncDisposable {
   /** What it was opened with. */
@@ -25,7 +26,17 @@ export interface Site extends AsyncDisposable {
   durable(): Promise<void>
   /** Ends what this program has open here; waits for durability. Idempotent. */
   close(): Promise<void>
-  backup(folder: string): Promise<void>
+  /**
+   * Copies everything that is durable at the call into a folder that is not there yet, or empty, and that can be opened like this
+   * one. Errors: `PERDURE_E_FOLDER`, `_ABORTED`; `_USAGE` where this program does not own a folder.
+   */
+  backup(folder: string, options?: BackupOptions): Promise<void>
+}
+
+export interface BackupOptions {
+  readonly signal?: AbortSignal
+  /** Hears how many bytes of how many are copied. */
+  readonly progress?: (copied: number, total: number) => void
 }
 
 /** What mechanisms need of a site. */
@@ -47,6 +58,10 @@ export interface SiteLink {
   hear(event: HostEvent): void
   /** Proves to the owner that the process of a session lives, until the returned function is called; absent in the owner itself. */
   beat?(session: number): () => void
+  /** Watches what bodies ask of this process until the returned function is called; absent where bodies cannot ask anything. */
+  watchBodies?(asked: 'calls' | 'calls and constructors'): () => void
+  /** Where runs that are hosted here keep the files of their steps; absent where there are no files. */
+  readonly workFolders?: WorkFolders | undefined
   /** Starts worker processes; absent where there are none, as in the simulator. */
   readonly workers?: WorkerPort | undefined
 }
@@ -55,6 +70,7 @@ export interface SiteLink {
 export type HostEvent =
   | { readonly event: 'node'; readonly name: string; readonly pid: number }
   | { readonly event: 'exit'; readonly name: string; readonly pid: number; readonly reason: string }
+  | { readonly event: 'warning'; readonly name: string; readonly text: string }
   | { readonly event: 'log'; readonly name: string; readonly definition: string; readonly key: string; readonly text: string }
 
 /** Starts OS processes that execute bodies. */
@@ -72,6 +88,8 @@ export interface WorkerSpec {
   readonly definitions: readonly string[] | null
   readonly workers: number
   readonly capacity: number
+  /** Pause before a worker that keeps dying young is started again; it grows. Default 50. */
+  readonly restartPauseMs?: number | undefined
   /** Hears every line that a worker writes. Default: it goes to standard error. */
   readonly output?: ((name: string, line: string) => void) | undefined
 }
@@ -82,9 +100,12 @@ export interface WorkerPool {
   close(): Promise<void>
 }
 
+type Backup = (folder: string, options?: BackupOptions) => Promise<void>
+
 interface SiteParts {
   readonly url: string
   readonly link: SiteLink
+  readonly backup: Backup
   close(): Promise<void>
 }
 
@@ -125,13 +146,8 @@ class OpenSite implements Site {
     return this.close()
   }
 
-  backup(): Promise<void> {
-    return Promise.reject(
-      new PerdureError(
-        'PERDURE_E_NOT_YET',
-        'site.backup is part of the contract but not built yet. Close the site and copy its folder.',
-      ),
-    )
+  backup(folder: string, options?: BackupOptions): Promise<void> {
+    return this.#parts.backup(folder, options)
   }
 }
 
@@ -158,12 +174,34 @@ export interface OwnedSite {
   socket(): Promise<string>
   hear(event: HostEvent): void
   readonly workers?: WorkerPort | undefined
+  readonly workFolders?: WorkFolders | undefined
+  readonly watchBodies?: SiteLink['watchBodies']
+  /** Absent where there is no folder to be copied. */
+  readonly backup?: Backup | undefined
+  /** What must be closed before the gateway, when nobody hosts anything any more. */
+  closing?(): Promise<void>
   /** What must be closed after the gateway. */
   closed?(): Promise<void>
 }
 
+function noBackup(why: string): Backup {
+  return () => Promise.reject(new PerdureError('PERDURE_E_USAGE', why))
+}
+
 /** The site of a process that owns its log. */
-export function ownedSite({ url, gateway, pid, socket, hear, workers, closed }: OwnedSite): Site {
+export function ownedSite({
+  url,
+  gateway,
+  pid,
+  socket,
+  hear,
+  workers,
+  workFolders,
+  watchBodies,
+  backup,
+  closing,
+  closed,
+}: OwnedSite): Site {
   const hooks = new Hooks()
   const main = new LocalConnection(gateway, 'owner')
   const link: SiteLink = {
@@ -177,13 +215,17 @@ export function ownedSite({ url, gateway, pid, socket, hear, workers, closed }: 
     hear,
     beforeClose: (close) => hooks.add(close),
     workers,
+    workFolders,
+    ...(watchBodies && { watchBodies }),
   }
   return siteOf({
     url,
     link,
+    backup: backup ?? noBackup('A site in memory has no folder that could be copied. Open a folder to have backups of it.'),
     close: async () => {
       await hooks.run()
       main.close()
+      await closing?.()
       await gateway.close()
       await closed?.()
     },
@@ -196,13 +238,16 @@ export function attachedSite(
   clock: Clock,
   logId: string,
   main: Connection,
-  parts: Pick<SiteLink, 'pid' | 'beat' | 'connect' | 'socket' | 'hear' | 'workers'>,
+  parts: Pick<SiteLink, 'pid' | 'beat' | 'connect' | 'socket' | 'hear' | 'watchBodies' | 'workers' | 'workFolders'>,
 ): Site {
   const hooks = new Hooks()
   const link: SiteLink = { logId, clock, main, owner: false, beforeClose: (close) => hooks.add(close), ...parts }
   return siteOf({
     url,
     link,
+    backup: noBackup(
+      `This program is attached to ${url}; only the process that owns the folder can copy it while it is open. Call backup there (the error of a second open names its pid).`,
+    ),
     close: async () => {
       await hooks.run()
       main.close()

@@ -11,6 +11,7 @@ import type { Pipe } from '../log/wire/frames.ts'
 import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
 import { pipeOver } from '../log/wire/stream-pipe.ts'
 
+/** A session that ends with its connection. */
 export async function connectSocket(
   socket: string,
   clock: Clock,
@@ -21,7 +22,8 @@ export async function connectSocket(
   return connectRemote(await pipeTo(socket), clock, label, ears, logId)
 }
 
-function pipeTo(socket: string): Promise<Pipe> {
+/** `PERDURE_E_SESSION_LOST` when nobody is there. */
+export function pipeTo(socket: string): Promise<Pipe> {
   return new Promise((resolve, reject) => {
     const stream = connect(socket)
     stream.once('connect', () => resolve(pipeOver(stream)))

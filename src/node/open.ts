@@ -5,28 +5,43 @@
  *
  * Boundary: part of the shell; what it composes is pure.
  */
-import { type Clock, systemClock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
-import type { Ears } from '../log/connection.ts'
+import { REATTACH_MS } from '../log/attachments.ts'
+import type { DiskLog } from '../log/engines/disk.ts'
 import { openFolder } from '../log/engines/folder.ts'
 import type { Door } from '../log/engines/generations.ts'
 import { findOwner, thisMachine } from '../log/engines/lock.ts'
 import { memoryLog } from '../log/engines/memory.ts'
 import type { Gateway } from '../log/gateway.ts'
-import { attachedSite, type HostEvent, ownedSite, type Site } from '../log/site.ts'
+import { Keeper } from '../log/keeper.ts'
+import { attachedSite, type HostEvent, type OwnedSite, ownedSite, type Site } from '../log/site.ts'
+import { connectLasting, connectRemote } from '../log/wire/remote.ts'
+import { backup } from './backup.ts'
 import { openGateway } from './compose.ts'
-import { connectSocket } from './connect.ts'
+import { connectSocket, pipeTo } from './connect.ts'
+import { watchBodies } from './determinism.ts'
 import { doorOf } from './door.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { shadowOf } from './shadow.ts'
 import { DEFAULT_URL, parseSiteUrl } from './url.ts'
+import { workFolders } from './work-folders.ts'
 import { refuseInWorkerImport } from './worker-import.ts'
 import { processWorkers } from './workers.ts'
 
 export interface OpenOptions {
   /** Talk to the process that owns the folder, instead of owning it. Default: false. */
   readonly attach?: boolean
+  /**
+   * Of an attached program: how long it looks for the owner of the folder, or for another one, when it has lost it. Meanwhile what
+   * waits goes on waiting, and then goes on as if nothing had happened; after it everything rejects with `PERDURE_E_SESSION_LOST`.
+   * The site waits for 30 s, so more is of no use. 0: never look. Default: 30 s.
+   */
+  readonly reattachMs?: number
   /** Hears of positions while the log is replayed. */
   readonly progress?: (position: number) => void
+  /** For tests and measurements: when a segment is full and when a snapshot is due, each 64 MB by default. */
+  readonly sizes?: { readonly segmentBytes?: number; readonly grownBytes?: number }
   /** Hears of worker processes that start and end, and lines of `p.log`. Default: lines of `p.log` go to standard error. */
   readonly hear?: (event: HostEvent) => void
 }
@@ -44,16 +59,36 @@ export async function open(url: string = process.env.PERDURE_URL ?? DEFAULT_URL,
     return owned(url, await openGateway(memoryLog(systemClock), systemClock), undefined, options)
   }
   if (options.attach) return attach(url, parsed.folder, options)
-  const log = await openFolder(parsed.folder, systemClock)
+  const log = await openFolder(parsed.folder, systemClock, options.sizes)
   try {
-    return owned(url, await openGateway(log, systemClock, options.progress), log.door, options)
+    const warn = warner(options)
+    const gateway = await openGateway(log, systemClock, { progress: options.progress, warn })
+    return owned(url, gateway, log.door, options, storageOf(parsed.folder, log, gateway, warn, options))
   } catch (error) {
     await log.close().catch(() => undefined)
     throw error
   }
 }
 
-function owned(url: string, gateway: Gateway, ready: Door | undefined, options: OpenOptions): Site {
+/** What is only there where there is a folder. */
+type Storage = Pick<OwnedSite, 'backup' | 'closing'>
+
+function storageOf(
+  folder: string,
+  log: DiskLog,
+  gateway: Gateway,
+  warn: (text: string) => void,
+  { sizes = {} }: OpenOptions,
+): Storage {
+  const takeShadow = shadowOf(folder, log, systemClock)
+  const keeper = new Keeper(gateway, log.snapshots, { takeShadow, warn, blobs: log.shelf, grownBytes: sizes.grownBytes })
+  return {
+    backup: (to, options) => backup({ folder, gateway, keeper }, to, options),
+    closing: () => keeper.close(),
+  }
+}
+
+function owned(url: string, gateway: Gateway, ready: Door | undefined, options: OpenOptions, storage: Storage = {}): Site {
   const door = doorOf(gateway, ready, async () => (await thisMachine()).listen(gateway.clock.randomId()))
   return ownedSite({
     url,
@@ -61,43 +96,59 @@ function owned(url: string, gateway: Gateway, ready: Door | undefined, options: 
     pid: process.pid,
     hear: options.hear ?? printLogs,
     workers: processWorkers(),
+    workFolders: workFolders(gateway.clock.randomId()),
+    watchBodies,
     socket: () => door.socket(),
     closed: () => door.close(),
+    ...storage,
   })
 }
 
+/** A program that owns nothing: whatever it knows of the site, it knows from the owner of the folder. */
 async function attach(url: string, folder: string, options: OpenOptions): Promise<Site> {
-  const owner = await findOwner(folder)
-  if (owner === undefined) {
-    throw new PerdureError(
-      'PERDURE_E_FOLDER',
-      `No living process owns ${folder}, so there is nobody to attach to. Open it without { attach: true }.`,
-      { data: { folder } },
-    )
+  const { reattachMs = REATTACH_MS, hear = printLogs } = options
+  if (!(reattachMs >= 0))
+    throw new PerdureError('PERDURE_E_USAGE', `reattachMs is ${reattachMs}: expected 0 or more milliseconds.`)
+  let socket = ''
+  const find = async () => {
+    socket = await ownerSocket(folder)
+    return socket
   }
-  return attachTo(url, owner.socket, systemClock, 'attached program', options)
+  const way = async () => pipeTo(await find())
+  const label = 'attached program'
+  const main = await (reattachMs === 0
+    ? connectRemote(await way(), systemClock, label)
+    : connectLasting(way, systemClock, label, {}, reattachMs))
+  const { logId } = main
+  return attachedSite(url, systemClock, logId, main, {
+    pid: process.pid,
+    connect: async (name, ears) => connectSocket(await find(), systemClock, name, ears, logId),
+    socket: find,
+    beat: (session) => startHeartbeat(socket, session).stop,
+    hear,
+    workers: processWorkers(),
+    workFolders: workFolders(systemClock.randomId()),
+    watchBodies,
+  })
 }
 
-/** A site over the socket of its owner. */
-export async function attachTo(
-  url: string,
-  socket: string,
-  clock: Clock,
-  label: string,
-  options: OpenOptions = {},
-): Promise<Site> {
-  const main = await connectSocket(socket, clock, label)
-  const { logId } = main
-  return attachedSite(url, clock, logId, main, {
-    pid: process.pid,
-    connect: (name: string, ears: Ears) => connectSocket(socket, clock, name, ears, logId),
-    socket: async () => socket,
-    beat: (session) => startHeartbeat(socket, session, null).stop,
-    hear: options.hear ?? printLogs,
-    workers: processWorkers(),
-  })
+/** Of the process that owns the folder now. */
+async function ownerSocket(folder: string): Promise<string> {
+  const owner = await findOwner(folder)
+  if (owner !== undefined) return owner.socket
+  throw new PerdureError(
+    'PERDURE_E_FOLDER',
+    `No living process owns ${folder}, so there is nobody to attach to. Open it without { attach: true }.`,
+    { data: { folder } },
+  )
+}
+
+/** Damage that was passed over, and what could not be done: for people. */
+function warner({ hear = printLogs }: OpenOptions): (text: string) => void {
+  return (text) => hear({ event: 'warning', name: 'site', text })
 }
 
 function printLogs(event: HostEvent): void {
   if (event.event === 'log') process.stderr.write(`${event.name} ${event.definition}/${event.key}: ${event.text}\n`)
+  if (event.event === 'warning') process.stderr.write(`perdure: warning: ${event.text}\n`)
 }

@@ -11,6 +11,7 @@ const NAMES = new Map(Object.entries(CODES).map(([name, code]) => [code, name]))
 class Wire implements Link {
   readonly sent: IncomingOperation[] = []
   pressed = false
+  lasting = false
   #resumes: (() => void)[] = []
 
   send(bytes: Uint8Array): void {
@@ -239,5 +240,58 @@ test('a lost session rejects what is under way and what waits to be sent, and ev
   client.closed(new PerdureError('PERDURE_E_CLOSED', 'a second end'))
   expect(await Promise.all([under, queued, codeOf(client.issue('a.do', []))])).toEqual(Array(3).fill('PERDURE_E_SESSION_LOST'))
   wire.relieve()
+  expect(wire.sent).toHaveLength(1)
+})
+
+test('replies that come in the worst order are acknowledged all the same: the site keeps no more than half of what may be open', () => {
+  const { wire, client } = connected()
+  for (let i = 0; i < MAX_OPEN; i++) void client.issue('a.do', [i])
+  const unacknowledged = new Set<number>()
+  let most = 0
+  for (let number = MAX_OPEN; number > 0; number--) {
+    const before = wire.sent.length
+    unacknowledged.add(number)
+    client.reply(number, { value: null })
+    for (const { received } of wire.sent.slice(before))
+      for (const [first, last] of received) for (let each = first; each <= last; each++) unacknowledged.delete(each)
+    most = Math.max(most, unacknowledged.size)
+  }
+  expect(most).toBeLessThanOrEqual(MAX_OPEN / 2 + 1)
+  expect(most).toBeGreaterThan(MAX_OPEN / 4)
+})
+
+test('what is withdrawn needs no room, and is sent before what waits for some', async () => {
+  const { wire, client } = connected()
+  const giving = new AbortController()
+  const first = codeOf(client.issue('a.do', [0], { signal: giving.signal }))
+  for (let i = 1; i < MAX_OPEN; i++) client.issue('a.do', [i]).catch(() => undefined)
+  const queued = client.issue('a.do', ['queued'])
+  giving.abort(new Error('enough'))
+  expect(wire.sent.at(-1)).toMatchObject({ name: 'site.withdraw', args: [1] })
+  client.reply(1, { error: { name: 'PerdureError', code: 'PERDURE_E_ABORTED', message: 'withdrawn' } })
+  expect(await first).toBe('enough')
+  client.reply(MAX_OPEN + 1, { value: null })
+  expect(wire.sent.at(-1)?.args).toEqual(['queued'])
+  client.reply(MAX_OPEN + 2, { value: 'done' })
+  expect(await queued).toBe('done')
+})
+
+test('sent() waits until everything that was queued has left, not for what is queued later', async () => {
+  const { wire, client } = connected()
+  await client.sent()
+  wire.pressed = true
+  void client.issue('a.do', [1])
+  const giving = new AbortController()
+  const given = codeOf(client.issue('a.do', [2], { signal: giving.signal }))
+  let sent = false
+  const waiting = client.sent().then(() => {
+    sent = true
+  })
+  giving.abort(new Error('enough'))
+  await given
+  await turn()
+  expect(sent).toBe(false)
+  wire.relieve()
+  await waiting
   expect(wire.sent).toHaveLength(1)
 })

@@ -7,11 +7,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { encode } from '../../src/log/codec/codec.ts'
 import type { Gateway } from '../../src/log/gateway.ts'
-import { encodeFrame, MAX_FRAME, PROTOCOL } from '../../src/log/wire/frames.ts'
+import { encodeOperation } from '../../src/log/operation.ts'
+import { decodeFrameFromSite, encodeFrame, type FrameFromSite, MAX_FRAME, PROTOCOL } from '../../src/log/wire/frames.ts'
 import { connectRemote } from '../../src/log/wire/remote.ts'
 import { serve } from '../../src/log/wire/server.ts'
 import { pipeOver } from '../../src/log/wire/stream-pipe.ts'
 import { spaceOver } from '../../src/mechanisms/space/space.ts'
+import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
 import { openGateway } from '../../src/node/compose.ts'
 import { connectSocket } from '../../src/node/connect.ts'
 import { ArrayLog, shelf } from './array-log.ts'
@@ -98,7 +100,7 @@ describe('a remote client', () => {
     const clock = new VirtualClock()
     const [here, there] = pipePair()
     const connecting = connectRemote(here, clock, 'x')
-    there.send(encodeFrame(['welcome', PROTOCOL, 'a'.repeat(32), 1, 5, 0, { 'space.out': 20 }]))
+    there.send(encodeFrame(['welcome', PROTOCOL, 'a'.repeat(32), 1, 5, 0, { 'space.out': 20 }, '']))
     const connection = await clock.settle(connecting)
     const out = codeOf(spaceOver(connection.client, 'box').out(['x']))
     there.send(encode(['replies', 'x']))
@@ -151,6 +153,35 @@ describe('over a real socket', () => {
     const connection = await connectSocket(socket, systemClock, 'x')
     expect(await spaceOver(connection.client, 'box').count(['x'])).toBe(0)
     connection.close()
+  })
+
+  test('a client that does not read is not read from, others go on, and it gets everything once it reads', async () => {
+    const { connect } = await import('node:net')
+    const stream = connect(socket)
+    await new Promise((resolve) => stream.once('connect', resolve))
+    const pipe = pipeOver(stream)
+    const frames: FrameFromSite[] = []
+    pipe.receive({ message: (bytes) => frames.push(decodeFrameFromSite(bytes)), closed: () => undefined })
+    pipe.send(encodeFrame(['hello', PROTOCOL, 'lazy', null, 'bound']))
+    await expect.poll(() => frames.length).toBe(1)
+    const caller = { kind: 'session', id: (frames[0] as readonly unknown[])[4] as number } as const
+    const operation = (number: number, name: string, ...args: readonly unknown[]) =>
+      encodeOperation({ caller, number, code: gateway.replica.code(name) }, args)
+    pipe.pause()
+    pipe.send(encodeFrame(['ops', [operation(1, 'space.out', 'box', ['x'.repeat(8_000)])]]))
+    const template = encodeTemplate([String])
+    const reads = 20_000
+    for (let n = 0; n < reads; n += 1) pipe.send(encodeFrame(['ops', [operation(n + 2, 'space.rd', 'box', template)]]))
+    const other = await connectSocket(socket, systemClock, 'busy')
+    const box = spaceOver(other.client, 'box')
+    for (let n = 0; n < 200; n += 1) await box.out([n])
+    // The replies are 160 MB; what sockets and pipes hold is some, and what they hold of the questions some thousands.
+    expect(gateway.replica.position).toBeLessThan(reads / 2)
+    pipe.resume()
+    const replies = () => frames.flatMap((frame) => (frame[0] === 'replies' ? frame[2] : []))
+    await expect.poll(() => replies().length, { timeout: 20_000 }).toBe(reads + 1)
+    other.close()
+    pipe.close()
   })
 
   test('a socket that is not there is an error that says so', async () => {

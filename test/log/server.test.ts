@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Listener } from '../../src/log/attachments.ts'
 import { decode, encode } from '../../src/log/codec/codec.ts'
 import { LocalConnection } from '../../src/log/connection.ts'
 import { encodeOperation, MAX_ARGUMENT_DEPTH } from '../../src/log/operation.ts'
@@ -22,8 +23,8 @@ describe('hello', () => {
   })
 
   test.each([
-    ['another protocol', ['hello', PROTOCOL + 1, 'x', null], 'PERDURE_E_PROTOCOL'],
-    ['a foreign log id', ['hello', PROTOCOL, 'x', 'f'.repeat(32)], 'PERDURE_E_SESSION_LOST'],
+    ['another protocol', ['hello', PROTOCOL + 1, 'x', null, 'bound'], 'PERDURE_E_PROTOCOL'],
+    ['a foreign log id', ['hello', PROTOCOL, 'x', 'f'.repeat(32), 'bound'], 'PERDURE_E_SESSION_LOST'],
     ['anything else first', ['ping', 1], 'PERDURE_E_PROTOCOL'],
   ] as const)('%s ends the connection with an error that says so, and makes no session', async (_what, frame, code) => {
     const on = await site()
@@ -118,6 +119,28 @@ describe('operations', () => {
     expect(on.gateway.replica.query('space', 'tuples', ['box'])).toMatchObject({ total: 0 })
     await host.say(['ops', [out(1, fence), out(1, fence)]])
     expect(on.gateway.replica.query('space', 'tuples', ['box'])).toMatchObject({ total: 1 })
+  })
+
+  test('a flood over one connection is heard in parts, and the others have their turn in between', async () => {
+    const on = await site()
+    const [flood, other] = [new Raw(on), new Raw(on)]
+    const [flooding, patient] = [await flood.hello(), await other.hello()]
+    const outs = (id: number, from: number, count: number): FrameToSite => {
+      const out = (n: number) =>
+        encodeOperation({ caller: { kind: 'session', id }, number: from + n, code: 20 }, [id === patient ? 'calm' : 'wet', [n]])
+      return ['ops', Array.from({ length: count }, (_, n) => out(n))]
+    }
+    // Everything has arrived before any of it is read.
+    flood.server.pause()
+    await flood.say(...Array.from({ length: 16 }, (_, frame) => outs(flooding, 1 + 512 * frame, 512)))
+    const before = on.gateway.replica.position
+    const said = other.say(outs(patient, 1, 1))
+    flood.server.resume()
+    expect(on.gateway.replica.position - before).toBe(1_024)
+    await said
+    expect(on.gateway.replica.position - before).toBe(16 * 512 + 1)
+    const calm = on.gateway.replica.query('space', 'tuples', ['calm']) as { tuples: readonly { position: number }[] }
+    expect(calm.tuples[0]?.position).toBeLessThan(before + 16 * 512)
   })
 
   test('pressure pauses reading until it is gone', async () => {
@@ -381,12 +404,13 @@ describe('values nested too deep for the way back', () => {
 
   test('a connection that breaks over a note is left after the operation, not in its middle', async () => {
     const on = await site()
-    const session: number = on.gateway.enter('fragile', {
+    const fragile: Listener = {
       reply: () => undefined,
       durableTo: () => undefined,
-      note: () => on.gateway.leave(session),
+      note: () => on.gateway.leave(session, fragile),
       closed: () => undefined,
-    })
+    }
+    const session = on.gateway.enter('fragile', fragile)
     const caller = { kind: 'session', id: session } as const
     const node = ['n', null, 0, 'boot', 1, [], 1]
     on.gateway.submit(encodeOperation({ caller, number: 1, code: on.gateway.replica.code('process.node') }, node))

@@ -11,20 +11,24 @@ import { PerdureError } from '../../errors.ts'
 import { decode, encode } from '../codec/codec.ts'
 import type { Outcome } from '../machine.ts'
 
-export const PROTOCOL = 1
+/** 2: sessions that last, and are gone on with over another connection. */
+export const PROTOCOL = 2
 
 /** One frame, so that a wrong length cannot make anybody allocate much. */
 export const MAX_FRAME: number = 1024 * 1024
 
-/** Blobs travel in pieces. */
-export const BLOB_PIECE: number = 256 * 1024
-
 /** Operations are gathered into one frame up to this size. */
 export const OPS_PER_FRAME = 512
 
+/**
+ * As whom a connection begins: in a new session, which is `bound` to it or `lasting`, or in one that lasts, with the secret that was
+ * given with it.
+ */
+export type HelloAs = 'bound' | 'lasting' | readonly [session: number, secret: string]
+
 export type FrameToSite =
   | readonly ['beat', session: number]
-  | readonly ['hello', protocol: number, label: string, logId: string | null]
+  | readonly ['hello', protocol: number, label: string, logId: string | null, as: HelloAs]
   | readonly ['ops', operations: readonly Uint8Array[]]
   | readonly ['ask', id: number, machine: string, question: string, args: readonly unknown[]]
   | readonly ['ping', id: number]
@@ -41,6 +45,8 @@ export type FrameFromSite =
       session: number,
       position: number,
       codes: Readonly<Record<string, number>>,
+      /** Of a new session that lasts; else empty. */
+      secret: string,
     ]
   | readonly ['replies', position: number, replies: readonly (readonly [number: number, outcome: Outcome])[]]
   | readonly ['note', position: number, body: readonly unknown[]]
@@ -58,6 +64,9 @@ export interface Pipe {
   /** Stops and resumes the flow towards this side. */
   pause(): void
   resume(): void
+  /** True while the other side has left so much unread that it should be sent no more; `whenRead` calls back once it has caught up. */
+  readonly full: boolean
+  whenRead(resume: () => void): void
   close(): void
 }
 
@@ -80,11 +89,15 @@ const isBytes = (field: unknown) => field instanceof Uint8Array
 const isArray = (field: unknown) => Array.isArray(field)
 const isBytesList = (field: unknown) => Array.isArray(field) && field.every(isBytes)
 const isRecord = (field: unknown) => typeof field === 'object' && field !== null
+const isHelloAs = (field: unknown) =>
+  field === 'bound' ||
+  field === 'lasting' ||
+  (Array.isArray(field) && field.length === 2 && isNumber(field[0]) && isString(field[1]))
 const isStringOrNull = (field: unknown) => field === null || typeof field === 'string'
 
 const TO_SITE: Readonly<Record<string, Shape>> = {
   beat: [isNumber],
-  hello: [isNumber, isString, isStringOrNull],
+  hello: [isNumber, isString, isStringOrNull, isHelloAs],
   ops: [isBytesList],
   ask: [isNumber, isString, isString, isArray],
   ping: [isNumber],
@@ -94,7 +107,7 @@ const TO_SITE: Readonly<Record<string, Shape>> = {
 }
 
 const FROM_SITE: Readonly<Record<string, Shape>> = {
-  welcome: [isNumber, isString, isNumber, isNumber, isNumber, isRecord],
+  welcome: [isNumber, isString, isNumber, isNumber, isNumber, isRecord, isString],
   replies: [isNumber, isArray],
   note: [isNumber, isArray],
   durable: [isNumber],

@@ -12,6 +12,9 @@ import { MAX_FRAME, type Pipe, type PipeReceiver } from './frames.ts'
 /** Bytes that may wait for the other side to read: beyond it, it is not reading, and waiting for it would fill our memory. */
 const MAX_UNREAD = 256 * 1024 * 1024
 
+/** As many bytes as a fast reader takes in some milliseconds: with more, this side stops producing. */
+const FULL = 4 * 1024 * 1024
+
 export function pipeOver(stream: Duplex): Pipe {
   return new StreamPipe(stream)
 }
@@ -64,6 +67,15 @@ class StreamPipe implements Pipe {
 
   resume(): void {
     this.#stream.resume()
+  }
+
+  get full(): boolean {
+    return this.#stream.writableLength > FULL
+  }
+
+  whenRead(resume: () => void): void {
+    if (this.full) this.#stream.once('drain', resume)
+    else resume()
   }
 
   close(): void {

@@ -35,7 +35,7 @@ async function reach(url: string): Promise<Site> {
   for (let attempt = 1; ; attempt += 1) {
     const attach = (await findOwner(parsed.folder)) !== undefined
     try {
-      return await open(url, { attach, hear: () => undefined })
+      return await open(url, { attach, hear: () => undefined, reattachMs: 0 })
     } catch (error) {
       const changed = attach
         ? PerdureError.is(error, 'PERDURE_E_SESSION_LOST') || PerdureError.is(error, 'PERDURE_E_FOLDER')
