@@ -25,6 +25,10 @@ export class Deadlines {
   readonly #queues: Readonly<Record<LogTime, TinyQueue<Deadline>>> = { wall: newQueue(), service: newQueue() }
   #order = 0
 
+  get count(): number {
+    return TIMES.reduce((sum, time) => sum + this.#queues[time].length, 0)
+  }
+
   /** The time at which the first of this kind falls due. */
   nextMs(time: LogTime): number | undefined {
     return this.#queues[time].peek()?.atMs

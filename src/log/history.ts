@@ -4,7 +4,8 @@
  * Records know their index and entries their position, so a page that starts at some position has to find its record first, by
  * halving; a page says where the next one starts, so going on costs nothing.
  *
- * Boundary: reads what is durable; changes nothing, keeps nothing.
+ * Boundary: reads what is durable; changes nothing, keeps nothing. What has been trimmed is said to be gone, with the position
+ * from which on there is something.
  */
 import { PerdureError } from '../errors.ts'
 import { preview } from './codec/codec.ts'
@@ -73,6 +74,7 @@ export async function askHistory(source: HistorySource, question: string, args: 
 async function page(source: HistorySource, from: HistoryPlace, limit: number): Promise<HistoryPage> {
   const end = endOf(source)
   const entries: ListedEntry[] = []
+  await refuseTrimmed(source, from)
   let index = from.index ?? (await find(source, from.position, end.index))
   for await (const record of readTo(source, index, end.index)) {
     const found = entriesOf(source, record.bytes)
@@ -89,7 +91,7 @@ async function page(source: HistorySource, from: HistoryPlace, limit: number): P
 async function last(source: HistorySource, limit: number): Promise<HistoryPage> {
   const end = endOf(source)
   const entries: ListedEntry[] = []
-  for await (const { bytes } of readTo(source, Math.max(1, end.index - limit + 1), end.index)) {
+  for await (const { bytes } of readTo(source, Math.max(source.log.firstIndex, end.index - limit + 1), end.index)) {
     entries.push(...entriesOf(source, bytes))
     entries.splice(0, entries.length - limit)
   }
@@ -98,7 +100,7 @@ async function last(source: HistorySource, limit: number): Promise<HistoryPage> 
 
 /** The index of a record that begins at or before the position, and not many before the one that has it. */
 async function find(source: HistorySource, position: number, end: number): Promise<number> {
-  let low = 1
+  let low = source.log.firstIndex
   let high = end
   while (high - low > NEAR) {
     const middle = Math.floor((low + high) / 2)
@@ -106,6 +108,18 @@ async function find(source: HistorySource, position: number, end: number): Promi
     else high = middle
   }
   return low
+}
+
+async function refuseTrimmed(source: HistorySource, { position, index }: HistoryPlace): Promise<void> {
+  const { firstIndex } = source.log
+  if (firstIndex === 1 || (index !== undefined && index >= firstIndex)) return
+  const first = await firstPositionOf(source, firstIndex)
+  if (position >= first) return
+  throw new PerdureError(
+    'PERDURE_E_TRIMMED',
+    `Position ${position} was asked for, but this log begins at position ${first}; earlier entries were trimmed. Start from ${first}.`,
+    { data: { asked: position, first } },
+  )
 }
 
 async function firstPositionOf(source: HistorySource, index: number): Promise<number> {

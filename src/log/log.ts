@@ -31,11 +31,50 @@ export interface Blobs {
   get(hash: string): Promise<Uint8Array>
 }
 
+/** The state after the record of this index, as it was written in this generation. */
+export interface SnapshotPlace {
+  readonly generation: number
+  readonly index: number
+}
+
+export interface StoredSnapshot extends SnapshotPlace {
+  /** For messages. */
+  readonly name: string
+  readonly bytes: number
+}
+
+/**
+ * States beside the log, so that it need not be read from its beginning. To the engine they are bytes; whether they are whole is
+ * for their reader to find out (`snapshot.ts`).
+ *   L7  A kept snapshot, and the records after the older of two, are there at every later open.
+ *   L8  What was only drafted is never taken for a snapshot.
+ */
+export interface Snapshots {
+  /** Newest first, at most two. */
+  readonly kept: readonly StoredSnapshot[]
+  /** Bytes of the records after the newest one, as far as they lie in finished segments. */
+  readonly grownBytes: number
+  read(snapshot: SnapshotPlace): AsyncIterable<Uint8Array>
+  /** Makes the bytes durable without letting them count. Replaces an earlier draft of the same place. */
+  draft(place: SnapshotPlace, pieces: AsyncIterable<Uint8Array>): Promise<void>
+  readDraft(place: SnapshotPlace): AsyncIterable<Uint8Array>
+  /** Lets a draft count from now on, in the place of the older of two. The records in it must be durable. */
+  keep(place: SnapshotPlace): Promise<void>
+  /** Removes a draft, if there is one. */
+  discard(place: SnapshotPlace): Promise<void>
+  /** Removes a kept one, because it is damaged. */
+  drop(place: SnapshotPlace): Promise<void>
+  /** `grown` is called whenever `grownBytes` has. One watcher. */
+  watch(grown: () => void): void
+}
+
 export interface Log {
   /** Random, made when the log was, the same for ever. */
   readonly id: string
   /** Counts the opens that may have lost an optimistic tail; a not-yet-durable index belongs to one generation only. */
   readonly generation: number
+  /** Index of the first record that can still be read, or will be the first. */
+  readonly firstIndex: number
   /** Index of the last record ordered so far; 0 for an empty log. */
   readonly lastIndex: number
   /** Index up to which everything is durable. */
@@ -51,6 +90,8 @@ export interface Log {
   /** Allows the engine to forget records below `before`. It may keep some. */
   trim(before: number): Promise<void>
   readonly blobs: Blobs
+  /** Undefined where the log ends with its process. */
+  readonly snapshots: Snapshots | undefined
   /** Waits for what was appended to be durable, then releases everything. Idempotent. */
   close(): Promise<void>
 }

@@ -7,6 +7,7 @@
 import type { Clock } from '../clock.ts'
 import { Gateway } from '../log/gateway.ts'
 import type { Log } from '../log/log.ts'
+import type { RebuildOptions } from '../log/replay.ts'
 import { Replica } from '../log/replica.ts'
 import { ProcessMachine } from '../mechanisms/process/machine.ts'
 import { SpaceMachine } from '../mechanisms/space/machine.ts'
@@ -15,10 +16,10 @@ export function composeReplica(): Replica {
   const processes = new ProcessMachine()
   const spaces = new SpaceMachine(processes)
   processes.connect((placeholder, field, outcome, context) => spaces.complete(placeholder, field, outcome, context))
-  return new Replica([spaces, processes], processes)
+  return new Replica([spaces, processes], processes, composeReplica)
 }
 
-/** Replays the log and starts to take operations. `progress` hears of positions on the way. */
-export function openGateway(log: Log, clock: Clock, progress?: (position: number) => void): Promise<Gateway> {
-  return Gateway.open(log, composeReplica(), clock, progress)
+/** Rebuilds the state of the log and starts to take operations. */
+export function openGateway(log: Log, clock: Clock, options?: Pick<RebuildOptions, 'progress' | 'warn'>): Promise<Gateway> {
+  return Gateway.open(log, composeReplica(), clock, options)
 }

@@ -29,6 +29,8 @@ export class ArrayLog implements Log {
   readonly id: string
   readonly generation: number
   readonly blobs: Blobs
+  readonly firstIndex = 1
+  readonly snapshots = undefined
   durability: Durability
   durableIndex: number
   /** The next append throws. */

@@ -65,3 +65,27 @@ test('a blob that cannot be written fails the log, since nobody knows what else 
     await log.close()
   }
 })
+
+test('a blob that cannot be read fails the log: its run must not take the error for the reply in its journal', async () => {
+  let failing = false
+  const folder: BlobFolder = {
+    read: async () => {
+      if (failing) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+      return undefined
+    },
+    write: async () => undefined,
+    rename: async () => undefined,
+    sync: async () => undefined,
+  }
+  const failures: unknown[] = []
+  const failed = (cause: unknown) => {
+    failures.push(cause)
+    return new PerdureError('PERDURE_E_LOG_FAILED', 'failed', { cause })
+  }
+  const blobs = folderBlobs(folder, { over: () => undefined, failed })
+  await expect(blobs.get('0'.repeat(64)), 'not there is no failure').rejects.toMatchObject({ code: 'PERDURE_E_BLOB' })
+  expect(failures).toEqual([])
+  failing = true
+  await expect(blobs.get('0'.repeat(64))).rejects.toMatchObject({ code: 'PERDURE_E_LOG_FAILED' })
+  expect(failures).toHaveLength(1)
+})

@@ -1,8 +1,9 @@
 /** The loop: what is ordered, what leaves when, and what happens when the log fails. */
 import { expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
+import type { Listener } from '../../src/log/attachments.ts'
 import { LocalConnection } from '../../src/log/connection.ts'
-import { type Gateway, type Listener, RUN_AHEAD_BYTES } from '../../src/log/gateway.ts'
+import { type Gateway, RUN_AHEAD_BYTES } from '../../src/log/gateway.ts'
 import type { Outcome } from '../../src/log/machine.ts'
 import { encodeOperation } from '../../src/log/operation.ts'
 import { readRecord } from '../../src/log/record.ts'

@@ -40,6 +40,24 @@ test('trimming forgets exactly what was asked, but never what is not durable', a
   await log.close()
 })
 
+test('only the latest records are kept, and the oldest are said to be gone', async () => {
+  const log = memoryLog(systemClock, 10_000)
+  for (let count = 0; count < 500; count += 1) log.append(new Uint8Array(100).fill(count % 256))
+  expect(log.firstIndex, 'what is not durable is kept in any case').toBe(1)
+  await log.durable(500)
+  expect(log.firstIndex).toBeGreaterThan(500 - 100)
+  const read: number[] = []
+  for await (const { index, bytes } of log.read(log.firstIndex)) {
+    expect(bytes[0]).toBe((index - 1) % 256)
+    read.push(index)
+  }
+  expect(read.length * 100).toBeLessThanOrEqual(10_000)
+  expect(read.length * 100).toBeGreaterThan(8_000)
+  expect(read.at(-1)).toBe(500)
+  await expect(indexes(log, log.firstIndex - 1)).rejects.toMatchObject({ code: 'PERDURE_E_TRIMMED' })
+  await log.close()
+})
+
 test('a blob that is changed afterwards stays what it was', async () => {
   const log = memoryLog(systemClock)
   const bytes = new Uint8Array([1, 2, 3])

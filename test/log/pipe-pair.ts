@@ -21,7 +21,9 @@ export class PipeEnd implements Pipe {
   send(message: Uint8Array): void {
     const { other } = this
     const copy = message.slice()
-    if (!this.#closed) this.#later(() => other?.take(copy))
+    if (this.#closed) return
+    this.#sent += copy.length
+    this.#later(() => other?.take(copy))
   }
 
   take(message: Uint8Array): void {
@@ -34,6 +36,7 @@ export class PipeEnd implements Pipe {
     while (this.#receiver && !this.#held && this.#inbox.length > 0) {
       const message = this.#inbox.shift() as Uint8Array
       this.arrived.push(message)
+      this.other?.read(message.length)
       this.#receiver.message(message)
     }
   }
@@ -52,6 +55,31 @@ export class PipeEnd implements Pipe {
   resume(): void {
     this.#held = false
     this.#deliver()
+  }
+
+  /** What arrived and was not read, of the other end: a test sets the room. */
+  room: number = Number.POSITIVE_INFINITY
+  #sent = 0
+  readonly #waiting: (() => void)[] = []
+
+  get full(): boolean {
+    return this.#sent > this.room
+  }
+
+  whenRead(resume: () => void): void {
+    if (this.full) this.#waiting.push(resume)
+    else resume()
+  }
+
+  /** The other side has taken a message of so many bytes. */
+  read(bytes: number): void {
+    this.#sent -= bytes
+    if (!this.full) for (const resume of this.#waiting.splice(0)) resume()
+  }
+
+  /** Messages that have been sent and not been read. */
+  get unread(): number {
+    return this.#sent
   }
 
   close(): void {

@@ -56,7 +56,7 @@ export class Raw {
   }
 
   async hello(): Promise<number> {
-    await this.say(['hello', PROTOCOL, 'raw', null])
+    await this.say(['hello', PROTOCOL, 'raw', null, 'bound'])
     const welcome = this.frames.find(([type]) => type === 'welcome') as FrameFromSite & { 4: number }
     return welcome[4]
   }

@@ -25,6 +25,8 @@ export interface BlobFolder {
 /** Told of a failed write or sync, and asked whether the engine has ended (L4: then nothing works any more). */
 export interface BlobOwner {
   over(): Error | undefined
+  /** Hears of every blob that is about to be there, before anybody looks whether it is. */
+  putting?(hash: string): void
   /** Returns the error with which the call is rejected. */
   failed(cause: unknown): Error
 }
@@ -40,6 +42,7 @@ export function folderBlobs(folder: BlobFolder, owner: BlobOwner): Blobs {
   return {
     async put(bytes) {
       const hash = nameOf(bytes, owner.over())
+      owner.putting?.(hash)
       try {
         const present = await folder.read(hash)
         if (!present || sha256(present) !== hash) {
@@ -57,8 +60,17 @@ export function folderBlobs(folder: BlobFolder, owner: BlobOwner): Blobs {
     async get(hash) {
       const over = owner.over()
       if (over) throw over
-      return verified(hash, isHash(hash) ? await folder.read(hash) : undefined)
+      return verified(hash, isHash(hash) ? await readOr(owner, () => folder.read(hash)) : undefined)
     },
+  }
+}
+
+/** What cannot be read now may be there all the same: a run that took the error for its reply would never agree with its journal. */
+async function readOr(owner: BlobOwner, read: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    throw owner.failed(error)
   }
 }
 

@@ -17,6 +17,7 @@
 import type { Clock } from '../../clock.ts'
 import { PerdureError } from '../../errors.ts'
 import type { Blobs, Log, LogRecord, LogWatcher } from '../log.ts'
+import { BlobShelf } from './blob-shelf.ts'
 import { type BlobFolder, folderBlobs, UNFINISHED } from './blobs.ts'
 import { type Claim, claim, type Door, type Surroundings } from './generations.ts'
 import { folderError, repair, type Survey, survey } from './recovery.ts'
@@ -33,6 +34,7 @@ import {
   segmentName,
   writeFrame,
 } from './segments.ts'
+import { SnapshotFolder } from './snapshot-folder.ts'
 import { COMMIT_RECORDS, type Commit, type Committer, type Disk, systemCode } from './storage.ts'
 import { endOfReading, Tail, trimmed } from './tail.ts'
 
@@ -50,6 +52,9 @@ export interface DiskOptions {
 export interface DiskLog extends Log {
   /** Where other processes reach the owner of the folder. */
   readonly door: Door
+  readonly snapshots: SnapshotFolder
+  /** The stored blobs as things to be removed. */
+  readonly shelf: BlobShelf
 }
 
 /** Where blobs lie inside the data folder. */
@@ -77,11 +82,15 @@ async function openOwned(options: DiskOptions, claimed: Claim): Promise<DiskLog>
   let committer: Committer | undefined
   try {
     const found = survey(disk, claimed.endIndex)
+    const segments = [...found.segments]
+    const snapshots = new SnapshotFolder(disk, segments)
     refuseOtherCodec(found)
+    refuseLostTail(found, snapshots)
     repair(disk, found, claimed.endIndex)
+    snapshots.cleanUp()
     for (const name of disk.list(BLOB_FOLDER)) if (name.endsWith(UNFINISHED)) disk.unlink(`${BLOB_FOLDER}/${name}`)
     committer = await options.startCommitter()
-    const log = new Engine(options, claimed, found, committer)
+    const log = new Engine(options, claimed, found, { committer, snapshots, segments })
     await log.begin(found)
     return log
   } catch (error) {
@@ -103,16 +112,38 @@ function refuseOtherCodec(found: Survey): void {
   )
 }
 
+/** A snapshot is only made of what is durable: when the log ends before it, records that were durable are gone. */
+function refuseLostTail(found: Survey, { kept }: SnapshotFolder): void {
+  const newest = kept[0]
+  if (newest === undefined || newest.index <= found.lastIndex) return
+  const file = found.segments.at(-1)?.name ?? newest.name
+  throw new PerdureError(
+    'PERDURE_E_CORRUPT',
+    `The snapshot ${newest.name} is of record ${newest.index}, but the log ends at record ${found.lastIndex} (in the file ${file}, at offset ${found.end}): ` +
+      'records that were durable are damaged or missing. Restore the data folder from a backup; nothing was changed in it.',
+    { data: { file, offset: found.end, index: found.lastIndex + 1 } },
+  )
+}
+
 /** A reader of many records lets other work through after this long. */
 const READ_SLICE_MS = 8
 /** Looking at the clock costs about as much as a few small records. */
 const READS_PER_LOOK = 256
+
+interface EngineParts {
+  readonly committer: Committer
+  readonly snapshots: SnapshotFolder
+  /** Shared with `snapshots`. */
+  readonly segments: Segment[]
+}
 
 class Engine implements DiskLog {
   readonly id: string
   readonly generation: number
   readonly door: Door
   readonly blobs: Blobs
+  readonly snapshots: SnapshotFolder
+  readonly shelf: BlobShelf
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #claim: Claim
@@ -120,6 +151,8 @@ class Engine implements DiskLog {
   readonly #area: Area
   readonly #segmentBytes: number
   readonly #segments: Segment[]
+  /** The last trimming may not have reached the disk. */
+  #trimUnsynced = false
   readonly #tail: Tail
   /** D2. */
   readonly #queue: Uint8Array[] = []
@@ -128,19 +161,29 @@ class Engine implements DiskLog {
   #state: 'idle' | 'gathering' | 'committing' = 'idle'
   #closing: Promise<void> | undefined
 
-  constructor(options: DiskOptions, claimed: Claim, found: Survey, committer: Committer) {
+  constructor(options: DiskOptions, claimed: Claim, found: Survey, { committer, snapshots, segments }: EngineParts) {
     this.#disk = options.disk
     this.#clock = options.clock
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
     this.#claim = claimed
     this.#committer = committer
     this.#area = areaOf(committer.buffer)
-    this.#segments = [...found.segments]
+    this.#segments = segments
+    this.snapshots = snapshots
+    this.shelf = new BlobShelf(options.disk, BLOB_FOLDER)
     this.#tail = new Tail(found.lastIndex)
     this.id = found.segments.at(-1)?.logId ?? options.clock.randomId()
     this.generation = claimed.generation
     this.door = claimed.door
-    this.blobs = folderBlobs(options.blobs, { over: () => this.#tail.over, failed: (cause) => this.#fail(cause) })
+    this.blobs = folderBlobs(options.blobs, {
+      over: () => this.#tail.over,
+      failed: (cause) => this.#fail(cause),
+      putting: (hash) => this.shelf.pin(hash),
+    })
+  }
+
+  get firstIndex(): number {
+    return this.#segments[0]?.firstIndex ?? 1
   }
 
   get lastIndex(): number {
@@ -206,17 +249,17 @@ class Engine implements DiskLog {
   }
 
   async trim(before: number): Promise<void> {
-    if (this.#tail.over) throw this.#tail.over
-    try {
-      while ((this.#segments[1]?.firstIndex ?? Number.POSITIVE_INFINITY) <= before) {
-        this.#disk.unlink((this.#segments[0] as Segment).name)
-        // One by one: the names left after a crash must have no gap.
-        this.#disk.syncFolder()
-        this.#segments.shift()
-      }
-    } catch (error) {
-      throw this.#fail(error)
+    while (!this.#tail.over && (this.#segments[1]?.firstIndex ?? Number.POSITIVE_INFINITY) <= before) {
+      // One by one: the names left after a crash must have no gap.
+      if (this.#trimUnsynced) this.#disk.syncFolder()
+      this.#trimUnsynced = true
+      this.#disk.unlink((this.#segments[0] as Segment).name)
+      this.#segments.shift()
+      this.#disk.syncFolder()
+      this.#trimUnsynced = false
+      await new Promise<void>((resolve) => this.#clock.hop(resolve))
     }
+    if (this.#tail.over) throw this.#tail.over
   }
 
   close(): Promise<void> {
@@ -249,8 +292,12 @@ class Engine implements DiskLog {
   #commitNext(): void {
     this.#state = 'idle'
     if (this.#tail.over || this.#queue.length === 0) return
-    if (this.#end >= this.#segmentBytes) this.#newSegment((failure) => failure || this.#commitNext())
-    else this.#commitRecords()
+    if (this.#end < this.#segmentBytes) return this.#commitRecords()
+    this.#newSegment((failure) => {
+      if (failure) return
+      this.#commitNext()
+      this.snapshots.grown()
+    })
   }
 
   #commitRecords(): void {
@@ -312,7 +359,7 @@ class Engine implements DiskLog {
 
   /** The durable records from `index` on; undefined if that one is not durable yet. */
   #stored(index: number, end: number): StoredRecords | undefined {
-    const first = this.#segments[0]?.firstIndex ?? 1
+    const first = this.firstIndex
     if (index < first) throw trimmed(index, first)
     const through = Math.min(end, this.#tail.durableIndex)
     if (index > through) return undefined
@@ -325,7 +372,7 @@ class Engine implements DiskLog {
       return read()
     } catch (error) {
       if (systemCode(error) === undefined) throw error
-      const first = this.#segments[0]?.firstIndex ?? 1
+      const first = this.firstIndex
       throw index < first ? trimmed(index, first) : logFailed(this.#disk.folder, error)
     }
   }
