@@ -5,7 +5,7 @@
  * memory with its test; every operation is answered at most once, or the test fails.
  */
 import { decode, encode } from '../../src/log/codec/codec.ts'
-import type { Caller, Context, LogTime, Machine, Outcome } from '../../src/log/machine.ts'
+import type { Caller, Context, Ended, LogTime, Machine, Outcome } from '../../src/log/machine.ts'
 
 export interface Reply {
   readonly caller: Caller
@@ -17,6 +17,12 @@ export interface Reply {
 export interface Note {
   readonly session: number
   readonly body: readonly unknown[]
+}
+
+export interface Change {
+  readonly topic: string
+  readonly kind: string
+  readonly value: unknown
 }
 
 interface Deadline {
@@ -41,12 +47,14 @@ export class MachineDriver {
   /** Everything answered so far. */
   readonly replies: Reply[] = []
   readonly notes: Note[] = []
-  readonly #machines: readonly Machine[]
+  /** Everything that watchers would have heard. */
+  readonly changes: Change[] = []
+  readonly machines: readonly Machine[]
   readonly #answered = new Set<string>()
   #deadlines: Deadline[] = []
 
   constructor(machines: readonly Machine[]) {
-    this.#machines = machines
+    this.machines = machines
   }
 
   /** Applies one operation at the next position; returns what was answered meanwhile, to whomever. */
@@ -74,13 +82,13 @@ export class MachineDriver {
 
   withdraw(caller: Caller, number: number): boolean {
     this.position += 1
-    return this.#machines.some((machine) => machine.withdraw(caller, number))
+    return this.machines.some((machine) => machine.withdraw(caller, number))
   }
 
-  ended(caller: Caller): readonly Reply[] {
+  ended(caller: Caller, how: Ended = 'left'): readonly Reply[] {
     this.position += 1
     return this.#answersTo(() => {
-      for (const machine of this.#machines) machine.ended(caller, this.contextOf(machine))
+      for (const machine of this.machines) machine.ended(caller, this.contextOf(machine), how)
     })
   }
 
@@ -89,7 +97,7 @@ export class MachineDriver {
     const driver = new MachineDriver(fresh)
     Object.assign(driver, { position: this.position, wallMs: this.wallMs, serviceMs: this.serviceMs })
     for (const [index, machine] of fresh.entries()) {
-      const original = this.#machines[index] as Machine
+      const original = this.machines[index] as Machine
       for (const part of original.snapshot()) machine.restore(copied(part))
       driver.#deadlines.push(...this.#deadlines.flatMap((each) => (each.machine === original ? [{ ...each, machine }] : [])))
     }
@@ -103,20 +111,22 @@ export class MachineDriver {
       serviceMs: this.serviceMs,
       reply: (caller, number, outcome) => this.#reply(caller, number, outcome),
       schedule: (atMs, token, time = 'wall') => this.#schedule({ time, atMs, machine, token }),
-      withdraw: (caller, number) => this.#machines.some((other) => other.withdraw(caller, number)),
+      withdraw: (caller, number) => this.machines.some((other) => other.withdraw(caller, number)),
       perform: (operation) => this.#owner(operation.name).apply(operation, this.contextOf(this.#owner(operation.name))),
-      ended: (caller) => {
-        for (const other of this.#machines) other.ended(caller, this.contextOf(other))
+      of: (other) => this.contextOf(other),
+      ended: (caller, how) => {
+        for (const other of this.machines) other.ended(caller, this.contextOf(other), how)
       },
       reopened: () => {
-        for (const other of this.#machines) other.reopened?.(this.contextOf(other))
+        for (const other of this.machines) other.reopened?.(this.contextOf(other))
       },
       note: (to, body) => this.notes.push({ session: to, body }),
+      changed: (topic, kind, value) => this.changes.push({ topic, kind, value: copied(value) }),
     }
   }
 
   #owner(name: string): Machine {
-    const machine = this.#machines.find(({ operations }) => name in operations)
+    const machine = this.machines.find(({ operations }) => name in operations)
     if (machine === undefined) throw new Error(`no machine has the operation ${name}`)
     return machine
   }
@@ -141,8 +151,10 @@ export class MachineDriver {
   }
 
   #takeDue(): Deadline | undefined {
-    const now = { wall: this.wallMs, service: this.serviceMs }
-    const index = this.#deadlines.findIndex(({ time, atMs }) => atMs <= now[time])
+    const isDue = (wanted: LogTime, nowMs: number) =>
+      this.#deadlines.findIndex(({ time, atMs }) => time === wanted && atMs <= nowMs)
+    const wall = isDue('wall', this.wallMs)
+    const index = wall < 0 ? isDue('service', this.serviceMs) : wall
     return index < 0 ? undefined : this.#deadlines.splice(index, 1)[0]
   }
 }

@@ -19,6 +19,7 @@ export interface EvalRun {
   readonly key: string
   readonly input: unknown
   readonly layer: string
+  readonly replicas?: number
   readonly retainMs: number
   readonly maxTurnMs: number
   /** The placeholder and field to complete. */
@@ -36,16 +37,18 @@ export interface EvalPort {
 }
 
 export interface Placeholder {
-  /** The position of its `eval`. */
+  /** The position of its `eval`; of a further one at the same position a negative number, which no position is. */
   readonly id: number
   readonly space: string
   readonly fields: unknown[]
   readonly pending: Set<number>
+  /** What it counts for until the tuple appears. */
+  readonly weight: number
 }
 
 export interface Active {
   readonly field: number
-  readonly run: Pick<EvalRun, 'definition' | 'input' | 'layer' | 'retainMs' | 'maxTurnMs'>
+  readonly run: Pick<EvalRun, 'definition' | 'input' | 'layer' | 'replicas' | 'retainMs' | 'maxTurnMs'>
 }
 
 /** Of the text of an error in a tuple: enough to understand it, too little to make 64 of them a burden. */
@@ -53,10 +56,6 @@ const MAX_MESSAGE = 1_000
 
 export class Placeholders {
   readonly #placeholders = new Map<number, Placeholder>()
-
-  has(id: number): boolean {
-    return this.#placeholders.has(id)
-  }
 
   add(placeholder: Placeholder): void {
     this.#placeholders.set(placeholder.id, placeholder)
@@ -101,9 +100,18 @@ function readActive(row: unknown, length: number): Active | undefined {
   const [field, definition, input] = row as [unknown, unknown, unknown]
   if (!Number.isInteger(field) || (field as number) < 0 || (field as number) >= length) return undefined
   if (typeof definition !== 'object' || definition === null) return undefined
-  const { definition: name, layer, retainMs, maxTurnMs } = definition as Record<string, unknown>
+  const { definition: name, layer, replicas, retainMs, maxTurnMs } = definition as Record<string, unknown>
   if (typeof name !== 'string' || typeof layer !== 'string' || !isDuration(retainMs) || !isDuration(maxTurnMs)) return undefined
-  return { field: field as number, run: { definition: name, input, layer, retainMs, maxTurnMs } }
+  if (replicas !== undefined && !(Number.isInteger(replicas) && (replicas as number) >= 1)) return undefined
+  const run = {
+    definition: name,
+    input,
+    layer,
+    ...(replicas !== undefined && { replicas: replicas as number }),
+    retainMs,
+    maxTurnMs,
+  }
+  return { field: field as number, run }
 }
 
 function described({ code, name, message }: Failure): { code: string; message: string } {

@@ -20,4 +20,6 @@ export interface IssueOptions {
   readonly signal?: AbortSignal | undefined
   /** On whose behalf, for `withdraw`. */
   readonly owner?: object | undefined
+  /** Makes of the answer what the program is given; a run does so again at every replay. */
+  readonly present?: ((answer: unknown) => unknown) | undefined
 }

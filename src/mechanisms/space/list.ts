@@ -18,6 +18,21 @@ export class List<T> {
     this.size += 1
     return link
   }
+
+  /** Puts an item behind the last one that precedes it; in an ordered list it costs a walk over those that do not. */
+  insert(item: T, precedes: (other: T) => boolean): Link<T> {
+    let previous = this.last
+    while (previous !== undefined && !precedes(previous.item)) previous = previous.previous
+    const link = new Link(item, this, previous)
+    const next = previous === undefined ? this.first : previous.next
+    link.next = next
+    if (previous === undefined) this.first = link
+    else previous.next = link
+    if (next === undefined) this.last = link
+    else next.previous = link
+    this.size += 1
+    return link
+  }
 }
 
 /** The place of one item in one list. */

@@ -1,31 +1,34 @@
 /**
  * Tuple spaces as a deterministic function of the log.
  *
- * A tuple that appears goes to those who wait for one like it, or into its space; an operation that asks for a tuple takes the
- * oldest that matches, or waits. Everything else here is book-keeping: who waits, until when, and which tuples are still being
- * computed (`eval`).
+ * Here is what the operations mean: what they ask for, what they are answered, and when they wait. Who is given a tuple that
+ * appears is decided in `serving.ts`; everything either of them knows is in `state.ts`.
  *
  * Boundary: a machine of the log. It starts runs through a port and is told of their end through `complete`; it knows nothing
  * else about them.
- *   S1  No tuple in a space matches a template that waits there.
- *   S2  A tuple is given to all matching waiting `rd`, in order of arrival, then to the matching `in` that has waited longest.
  *   S3  An operation is refused by its reply, never by a throw, and identically on every replica.
- *   S4  A tuple belongs to the machine until an `in` or `inp` gives it away; whoever reads gets a copy.
+ *   S1, S2, S4, S5  as in `serving.ts`
  */
-import { invariant } from '../../errors.ts'
-import { copyValue, decode, encode } from '../../log/codec/codec.ts'
-import { type Caller, type Context, inParts, type Machine, type Operation, type Outcome } from '../../log/machine.ts'
+import { copyValue } from '../../log/codec/codec.ts'
+import type { Caller, Context, Ended, Interest, Machine, Operation, Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
-import { type EvalPort, type Placeholder, Placeholders, readEval } from './eval.ts'
-import { decodeTemplate, type Kind, kindsOf, type Template } from './match.ts'
-import { listSpaces, listTuples, listWaiting, type SpaceState } from './questions.ts'
-import { DEFAULT_INDEXING, type Indexing, type Stored as StoredTuple, TupleStore } from './store.ts'
+import { weightOf } from '../../log/weight.ts'
+import { type BlockedPlan, readGroup } from './atomic.ts'
+import { gather, MAX_REPLY_BYTES, readBulk } from './bulk.ts'
+import { type EvalPort, readEval } from './eval.ts'
+import { readHold } from './holds.ts'
+import { readOutTerms } from './leases.ts'
+import { decodeTemplate } from './match.ts'
+import { listDelayed, listHolds, listSpaces, listTuples, listWaiting } from './questions.ts'
+import { MAX_QUOTAS, readQuota } from './quota.ts'
+import { type ChangeKind, Serving } from './serving.ts'
+import { restoreInto, snapshotOf } from './snapshot.ts'
+import { SpacesState } from './state.ts'
 import { MAX_FIELDS } from './template.ts'
-import { type Waiter, WaitingTemplates } from './waiting.ts'
-import { isSpaceName, readTimeout } from './wire.ts'
-
-/** Empty spaces kept with their indexes; more are a sign of names used once, as for replies. */
-const MAX_SPACES_KEPT = 1_000
+import { DEFAULT_INDEXING, type Indexing } from './tuple-class.ts'
+import type { Waiter } from './waiting.ts'
+import { interestIn, lookFor } from './watched.ts'
+import { isSpaceName, readWait, type WaitTerms } from './wire.ts'
 
 const NOTHING: Outcome = { value: undefined }
 
@@ -39,107 +42,205 @@ export class SpaceMachine implements Machine {
     'space.rdp': 24,
     'space.count': 25,
     'space.eval': 26,
+    'space.collect': 27,
+    'space.copyCollect': 28,
+    'space.atomic': 29,
+    'space.ack': 30,
+    'space.release': 31,
+    'space.failure': 32,
+    'space.quota': 33,
   }
   readonly #port: EvalPort
-  readonly #indexing: Indexing
-  readonly #spaces = new Map<string, SpaceState>()
-  /** By caller, then by number. */
-  readonly #waiters = new Map<number, Map<number, Waiter>>()
-  readonly #deadlines = new Map<number, Waiter>()
-  readonly #placeholders = new Placeholders()
-  /** Of the last tuple or waiter. One position may bring several, so positions alone do not order them. */
-  #order = 0
+  readonly #state: SpacesState
+  readonly #serving: Serving
+  /** Of the last `eval`. */
+  #evaluated = 0
 
   constructor(port: EvalPort, indexing: Indexing = DEFAULT_INDEXING) {
     this.#port = port
-    this.#indexing = indexing
+    this.#state = new SpacesState(indexing)
+    this.#serving = new Serving(this.#state, (kind, space, fields, context) => this.#changed(kind, space, fields, context))
   }
 
   apply(operation: Operation, context: Context): void {
     const { caller, number, name, args } = operation
     const space = args[0]
-    if (typeof space !== 'string' || !(this.#spaces.has(space) || isSpaceName(space))) {
+    if (typeof space !== 'string' || !(this.#state.get(space) !== undefined || isSpaceName(space))) {
       return context.reply(caller, number, malformed(name, 'its first argument is no name of a space'))
     }
     const refused = this.#apply(operation, space, context)
-    if (refused !== undefined) context.reply(caller, number, malformed(name, refused))
+    if (refused !== undefined) {
+      context.reply(caller, number, typeof refused === 'string' ? malformed(name, refused) : refused)
+    }
+    this.#serving.settle(context)
   }
 
-  /** Answers, or waits, or says why not. */
-  #apply(operation: Operation, space: string, context: Context): string | undefined {
-    const { args } = operation
+  /** Answers, or waits, or says why not: as a text, when no program of this version could have sent it. */
+  #apply(operation: Operation, space: string, context: Context): Outcome | string | undefined {
     switch (operation.name) {
       case 'space.out':
-        // A third argument only asks for an acknowledgement; every `out` is answered here, and whoever asked waits for it.
-        return args.length === 2 || isAcknowledged(args)
-          ? this.#out(operation, space, args[1], context)
-          : 'it takes a space and a tuple'
-      case 'space.eval':
-        return this.#eval(operation, space, context)
+        return this.#out(operation, space, context)
       case 'space.in':
       case 'space.rd':
-        return args.length <= 3 ? this.#await(operation, space, context) : 'it takes a space, a template and options'
+      case 'space.inp':
+        return this.#ask(operation, space, context)
+      case 'space.rdp':
+      case 'space.count':
+        return this.#look(operation, space, context)
+      case 'space.collect':
+      case 'space.copyCollect':
+        return this.#collect(operation, space, context)
+      case 'space.atomic':
+        return this.#atomic(operation, space, context)
+      case 'space.eval':
+        return this.#eval(operation, space, context)
+      case 'space.ack':
+      case 'space.release':
+        return this.#endHold(operation, space, context)
+      case 'space.failure':
+        return this.#promise(operation, space, context)
+      case 'space.quota':
+        return this.#setQuota(operation, space, context)
+      default:
+        return 'it is no operation of spaces'
     }
-    const template = args.length === 2 ? decodeTemplate(args[1]) : undefined
-    if (template === undefined) return 'it takes a space and a template'
-    context.reply(operation.caller, operation.number, { value: this.#ask(operation.name, space, template) })
-    return undefined
   }
 
-  #out({ caller, number }: Operation, space: string, fields: unknown, context: Context): string | undefined {
-    if (!Array.isArray(fields) || fields.length > MAX_FIELDS) return `a tuple is an array of at most ${MAX_FIELDS} fields`
-    this.#appear(space, fields, context)
+  /**
+   * Every change of what a space holds comes through here, at the position at which it happens and in the order in which it does:
+   * a tuple has appeared ('out', also when it goes straight to who waits for it), was taken ('in'), or its lease has ended
+   * ('expired'). The fields belong to the machine: copy what is kept or handed on.
+   */
+  #changed(kind: ChangeKind, space: string, fields: readonly unknown[], context: Context): void {
+    context.changed(space, kind, fields)
+  }
+
+  #out({ caller, number, args }: Operation, space: string, context: Context): Outcome | string | undefined {
+    const [, fields, options] = args
+    if (!isTuple(fields)) return NO_TUPLE
+    const terms = args.length <= 3 ? readOutTerms(options) : undefined
+    if (terms === undefined) return 'it takes a space, a tuple and { leaseMs, notBeforeMs }'
+    const weight = weightOf(fields)
+    const refused = this.#noRoom(space, weight)
+    if (refused !== undefined) return refused
+    const { leaseMs, notBeforeMs } = terms
+    if (notBeforeMs > 0) {
+      const order = this.#state.nextOrder()
+      const dueMs = context.wallMs + notBeforeMs
+      this.#state.leases.delayed.set(order, { order, position: context.position, space, fields, weight, leaseMs, dueMs })
+      this.#state.reserve(space, weight)
+      context.schedule(dueMs, order)
+    } else {
+      const expiresMs = leaseMs === undefined ? undefined : context.wallMs + leaseMs
+      this.#serving.appear({ space, fields, weight, expiresMs }, context)
+    }
     context.reply(caller, number, NOTHING)
     return undefined
   }
 
-  /** The operations that answer at once. */
-  #ask(operation: string, space: string, template: Template): unknown {
-    const state = this.#spaces.get(space)
-    if (operation === 'space.count') return state?.store.count(template) ?? 0
-    const found = state?.store.find(template)
-    if (state === undefined || found === undefined) return null
-    if (operation === 'space.rdp') return copyValue(found.fields)
-    invariant(operation === 'space.inp', `the space machine was given the operation ${operation}`)
-    state.store.remove(found)
-    this.#forgetEmpty(state)
-    return found.fields
+  #noRoom(space: string, weight: number): Outcome | undefined {
+    const state = this.#state.get(space)
+    return state === undefined || state.hasRoomFor(weight) ? undefined : state.refusal({ tuples: 1, bytes: weight })
   }
 
-  /** `in` and `rd`: as the p forms, but without a match they wait. */
-  #await({ caller, number, name, args }: Operation, space: string, context: Context): string | undefined {
-    const template = decodeTemplate(args[1])
-    const timeoutMs = readTimeout(args[2])
-    if (template === undefined || timeoutMs === 'malformed') return 'it takes a space, a template and { timeoutMs }'
-    const mode = name === 'space.in' ? 'in' : 'rd'
-    const found = this.#ask(mode === 'in' ? 'space.inp' : 'space.rdp', space, template)
-    if (found !== null) {
-      context.reply(caller, number, { value: found })
-      return undefined
-    }
-    const deadlineMs = timeoutMs === undefined ? undefined : context.wallMs + timeoutMs
-    this.#order += 1
-    const { position } = context
-    const encoded = args[1] as readonly unknown[]
-    this.#wait({ order: this.#order, position, mode, caller, number, space, encoded, template, deadlineMs })
-    if (deadlineMs !== undefined) context.schedule(deadlineMs, this.#order)
+  /** `in`, `rd` and `inp`: the first two wait when there is nothing. */
+  #ask(operation: Operation, space: string, context: Context): Outcome | string | undefined {
+    const { caller, number, name, args } = operation
+    const template = args.length <= 3 ? decodeTemplate(args[1]) : undefined
+    const terms = readWait(args[2])
+    const hold = terms?.hold === undefined ? undefined : readHold(terms.hold, space)
+    if (template === undefined || terms === undefined || (terms.hold !== undefined && hold === undefined)) return NO_QUESTION
+    if (name === 'space.rd' && hold !== undefined) return 'what is only read cannot be held'
+    if (name === 'space.inp' && terms.timeoutMs !== undefined) return 'inp does not wait'
+    const state = this.#state.get(space)
+    const found = state?.store.find(template)
+    const refused = hold === undefined ? undefined : state?.refusal({ holds: 1 })
+    if (refused !== undefined) return refused
+    if (found === undefined) {
+      if (name === 'space.inp') context.reply(caller, number, { value: null })
+      else return this.#wait(operation, { space, template, terms, mode: name === 'space.in' ? 'in' : 'rd', hold }, context)
+    } else if (name === 'space.rd') context.reply(caller, number, { value: copyValue(found.fields) })
+    else this.#serving.give({ caller, number, space, hold }, this.#serving.take(found, space, context), context)
     return undefined
   }
 
-  #eval({ caller, number, args }: Operation, space: string, context: Context): string | undefined {
+  #wait({ caller, number, args }: Operation, wanted: Wanted, context: Context, plan?: BlockedPlan): Outcome | undefined {
+    const { terms, ...waiting } = wanted
+    const refused = this.#state.get(wanted.space)?.refusal({ waiting: 1 })
+    if (refused !== undefined) return refused
+    const { position, wallMs } = context
+    const deadlineMs = terms.timeoutMs === undefined ? undefined : wallMs + terms.timeoutMs
+    const order = this.#state.nextOrder()
+    const encoded = args[1] as readonly unknown[]
+    this.#serving.wait({ order, position, caller, number, encoded, deadlineMs, ...waiting }, plan)
+    if (deadlineMs !== undefined) context.schedule(deadlineMs, order)
+    return undefined
+  }
+
+  /** What changes nothing. */
+  #look({ caller, number, name, args }: Operation, space: string, context: Context): string | undefined {
+    const template = args.length === 2 ? decodeTemplate(args[1]) : undefined
+    if (template === undefined) return 'it takes a space and a template'
+    const store = this.#state.get(space)?.store
+    const value = name === 'space.count' ? (store?.count(template) ?? 0) : (copyValue(store?.find(template)?.fields) ?? null)
+    context.reply(caller, number, { value })
+    return undefined
+  }
+
+  /** `collect` and `copyCollect`: many at once, for the caller or into another space. */
+  #collect({ caller, number, name, args }: Operation, space: string, context: Context): Outcome | string | undefined {
+    const template = args.length <= 3 ? decodeTemplate(args[1]) : undefined
+    const options = readBulk(args[2], space)
+    if (template === undefined || options === undefined) return 'it takes a space, a template and { limit, into }'
+    const { limit, into } = options
+    const store = this.#state.get(space)?.store
+    const found = store === undefined ? [] : gather(store, template, limit, into === undefined ? MAX_REPLY_BYTES : undefined)
+    if (into !== undefined) {
+      const bytes = found.reduce((sum, { weight }) => sum + weight, 0)
+      const refused = this.#state.get(into)?.refusal({ tuples: found.length, bytes })
+      if (refused !== undefined) return refused
+    }
+    const isTaking = name === 'space.collect'
+    if (isTaking) for (const stored of found) this.#serving.take(stored, space, context)
+    const tuples = found.map(({ fields }) => (isTaking ? fields : copyValue(fields)))
+    if (into !== undefined) {
+      // They keep their leases, and nothing else: it is another space.
+      for (const [i, { weight, terms }] of found.entries()) {
+        this.#serving.appear({ space: into, fields: tuples[i] as unknown[], weight, expiresMs: terms?.expiresMs }, context)
+      }
+    }
+    context.reply(caller, number, { value: into === undefined ? tuples : tuples.length })
+    return undefined
+  }
+
+  #atomic(operation: Operation, space: string, context: Context): Outcome | string | undefined {
+    const { caller, number, args } = operation
+    const terms = readWait(args[2])
+    if (terms === undefined || terms.hold !== undefined || args.length > 3) return 'it takes a space, elements and { timeoutMs }'
+    const group = readGroup(args[1])
+    if (typeof group === 'string') return group
+    const plan = this.#serving.carryOut(group, { caller, number, space }, context)
+    if (plan.kind === 'ready') return undefined
+    return this.#wait(operation, { space, template: plan.template, terms, mode: 'atomic', group }, context, plan)
+  }
+
+  #eval({ caller, number, args }: Operation, space: string, context: Context): Outcome | string | undefined {
     const request = readEval(args)
     if (typeof request === 'string') return request
     const { fields, actives } = request
     const { position } = context
-    if (this.#placeholders.has(position)) {
-      context.reply(caller, number, refusal('PERDURE_E_USAGE', 'A race can hold one eval. Issue the others by themselves.'))
-      return undefined
-    }
-    if (actives.length === 0) this.#appear(space, fields, context)
+    const weight = weightOf(fields)
+    const refused = this.#noRoom(space, weight)
+    if (refused !== undefined) return refused
+    if (actives.length === 0) this.#serving.appear({ space, fields, weight }, context)
     else {
-      this.#placeholders.add({ id: position, space, fields, pending: new Set(actives.map(({ field }) => field)) })
+      // A race may hold several, all at one position.
+      const id = this.#evaluated === position ? -this.#state.nextOrder() : position
+      this.#evaluated = position
+      this.#state.placeholders.add({ id, space, fields, pending: new Set(actives.map(({ field }) => field)), weight })
+      this.#state.reserve(space, weight)
       for (const { field, run } of actives) {
-        this.#port.start({ ...run, key: `eval:${position}:${field}`, placeholder: position, field }, context)
+        this.#port.start({ ...run, key: `eval:${id}:${field}`, placeholder: id, field }, context)
       }
     }
     context.reply(caller, number, NOTHING)
@@ -148,189 +249,160 @@ export class SpaceMachine implements Machine {
 
   /**
    * The run of an active field has ended; with the last one the tuple appears, at this position. Outcomes of fields that have
-   * one are ignored. Of the context only replies and the position are used, so any machine's will do.
+   * one are ignored. It is called through a port, with the context of another machine.
    */
   complete(placeholder: number, field: number, outcome: Outcome, context: Context): void {
-    const finished = this.#placeholders.complete(placeholder, field, outcome)
-    if (finished !== undefined) this.#appear(finished.space, finished.fields, context)
+    const finished = this.#state.placeholders.complete(placeholder, field, outcome)
+    if (finished === undefined) return
+    const { space, fields, weight } = finished
+    this.#state.release(space, weight)
+    this.#serving.appear({ space, fields }, context.of(this))
   }
 
-  /**
-   * A tuple comes into being: S2, then S1. An answer may have consequences at once, such as others who wait being withdrawn (a
-   * race that is decided) or another tuple appearing, so after each of them the state is looked at anew.
-   */
-  #appear(space: string, fields: readonly unknown[], context: Context): void {
-    const kinds: Kind[] = kindsOf(fields)
-    let readers = this.#readers(space, fields, kinds)
-    while (readers.length > 0) {
-      for (const reader of readers) {
-        if (this.#waits(reader)) this.#answer(reader, { value: copyValue(fields) }, context)
-      }
-      readers = this.#readers(space, fields, kinds)
+  #endHold({ caller, number, name, args }: Operation, space: string, context: Context): Outcome | string | undefined {
+    const id = args[1]
+    if (args.length !== 2 || typeof id !== 'number') return 'it takes a space and the id of a hold'
+    const hold = this.#state.holds.get(id)
+    if (hold?.space !== space) return holdLost(space, id)
+    if (name === 'space.ack') this.#serving.drop(hold)
+    else this.#serving.bringBack(hold, context)
+    context.reply(caller, number, NOTHING)
+    return undefined
+  }
+
+  /** A session leaves a tuple for the case of its loss, or takes it back. */
+  #promise({ caller, number, args }: Operation, space: string, context: Context): Outcome | string | undefined {
+    const fields = args[1]
+    if (args.length !== 2 || !(fields === null || isTuple(fields))) return `${NO_TUPLE}, or null`
+    if (caller.kind !== 'session') return NOT_A_CLIENT
+    const before = this.#state.promised.get(caller.id, space)
+    const weight = weightOf(fields)
+    const more = { tuples: before === undefined ? 1 : 0, bytes: weight - (before?.weight ?? 0) }
+    const refused = fields === null ? undefined : this.#state.get(space)?.refusal(more)
+    if (refused !== undefined) return refused
+    if (before !== undefined) {
+      this.#state.promised.delete(before)
+      this.#state.release(space, before.weight)
     }
-    const taker = this.#spaces.get(space)?.waiting.taker(fields, kinds)
-    if (taker !== undefined) return this.#answer(taker, { value: fields }, context)
-    this.#order += 1
-    this.#state(space).store.put(this.#order, context.position, fields, kinds)
+    if (fields !== null) {
+      this.#state.promised.set({ session: caller.id, space, fields, weight })
+      this.#state.reserve(space, weight)
+    }
+    context.reply(caller, number, NOTHING)
+    return undefined
   }
 
-  #readers(space: string, fields: readonly unknown[], kinds: readonly Kind[]): readonly Waiter[] {
-    return this.#spaces.get(space)?.waiting.readers(fields, kinds) ?? []
-  }
-
-  #answer(waiter: Waiter, outcome: Outcome, context: Context): void {
-    this.#forget(waiter)
-    context.reply(waiter.caller, waiter.number, outcome)
+  #setQuota({ caller, number, args }: Operation, space: string, context: Context): Outcome | string | undefined {
+    const quota = args.length === 2 ? readQuota(args[1]) : 'malformed'
+    if (quota === 'malformed') return 'it takes a space and { tuples, bytes, waiting, holds }, or null'
+    const state = this.#state.open(space)
+    const isNew = quota !== null && state.quota === undefined
+    if (isNew && this.#state.quotas >= MAX_QUOTAS) return tooManyQuotas(space)
+    this.#state.quotas += Number(quota !== null) - Number(state.quota !== undefined)
+    state.quota = quota ?? undefined
+    this.#state.forgetEmpty(state)
+    context.reply(caller, number, NOTHING)
+    return undefined
   }
 
   expire(token: number, context: Context): void {
-    const waiter = this.#deadlines.get(token)
-    if (waiter === undefined) return
-    const { space } = waiter
-    const message = `No tuple that matches appeared in the space ${space} in the time allowed. Wait longer, or see who was to put one.`
-    this.#answer(waiter, refusal('PERDURE_E_TIMEOUT', message, { space }), context)
+    const { leases, deadlines, holds } = this.#state
+    const waiter = deadlines.get(token)
+    if (waiter !== undefined) return this.#serving.timeOut(waiter, context)
+    const hold = holds.get(token)
+    if (hold !== undefined) return this.#serving.bringBack(hold, context)
+    const leased = leases.leased.get(token)
+    if (leased !== undefined) return this.#serving.expire(leased.stored, leased.space, context)
+    const delayed = leases.delayed.get(token)
+    if (delayed === undefined) return
+    const { space, fields, weight, leaseMs } = delayed
+    leases.delayed.delete(token)
+    this.#state.release(space, weight)
+    const expiresMs = leaseMs === undefined ? undefined : context.wallMs + leaseMs
+    this.#serving.appear({ space, fields, weight, expiresMs }, context)
   }
 
-  ended(caller: Caller): void {
-    for (const waiter of [...(this.#waiters.get(callerKey(caller))?.values() ?? [])]) this.#forget(waiter)
+  ended(caller: Caller, context: Context, how: Ended): void {
+    for (const waiter of this.#state.waitersOf(caller)) this.#serving.forget(waiter)
+    for (const hold of this.#state.holds.of(caller)) this.#serving.bringBack(hold, context)
+    if (caller.kind !== 'session') return
+    for (const promised of this.#state.promised.of(caller.id)) {
+      const { space, fields, weight } = promised
+      this.#state.promised.delete(promised)
+      this.#state.release(space, weight)
+      if (how === 'lost') this.#serving.appear({ space, fields, weight }, context)
+    }
   }
 
   withdraw(caller: Caller, number: number): boolean {
-    const waiter = this.#waiters.get(callerKey(caller))?.get(number)
-    if (waiter !== undefined) this.#forget(waiter)
+    const waiter = this.#state.waiter(caller, number)
+    if (waiter !== undefined) this.#serving.forget(waiter)
     return waiter !== undefined
+  }
+
+  interest(args: readonly unknown[]): Interest | undefined {
+    return interestIn(this.#state, args)
   }
 
   query(question: string, args: readonly unknown[]): unknown {
     switch (question) {
       case 'tuples':
-        return listTuples(this.#spaces, args)
+        return listTuples(this.#state, args)
       case 'spaces':
-        return listSpaces(this.#spaces, this.#placeholders)
+        return listSpaces(this.#state)
       case 'waiting':
-        return listWaiting(this.#spaces, args)
+        return listWaiting(this.#state, args)
+      case 'rdp':
+        return lookFor(this.#state, args)
+      case 'holds':
+        return listHolds(this.#state, args)
+      case 'delayed':
+        return listDelayed(this.#state, args)
       default:
         return undefined
     }
   }
 
-  /** Tuples and templates are in it as bytes: nothing is shared with the machine, and no depth is added to deep values. */
-  *snapshot(): Generator<Part> {
-    yield ['order', this.#order]
-    // By name: which space was used first is no part of the state.
-    const states = [...this.#spaces.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-    for (const { name, store } of states) {
-      const tuples = store.first(Number.POSITIVE_INFINITY)
-      for (const part of inParts('tuples', savedTuples(tuples), name)) yield part as Part
-    }
-    const waiters = states.flatMap(({ waiting }) => waiting.all()).sort((a, b) => a.order - b.order)
-    for (const { template: _, encoded, ...data } of waiters) yield ['waiter', { ...data, encoded: bytesOf(encoded) }]
-    for (const { fields, pending, ...data } of this.#placeholders.all()) {
-      yield ['placeholder', { ...data, fields: bytesOf(fields), pending: [...pending] }]
-    }
+  census(): Record<string, number> {
+    // A space without tuples may be there or not: that is no part of the state.
+    const used = [...this.#state.spaces.values()].filter(({ store }) => store.size > 0)
+    return { order: this.#state.order, ...Object.fromEntries(used.map(({ name, store }) => [`tuples in ${name}`, store.size])) }
+  }
+
+  snapshot(): Iterable<unknown> {
+    return snapshotOf(this.#state)
   }
 
   restore(part: unknown): void {
-    const saved = part as Part
-    switch (saved[0]) {
-      case 'order':
-        invariant(this.#order === 0, 'a snapshot was restored into a space machine in use')
-        this.#order = saved[1]
-        return
-      case 'tuples': {
-        const { store } = this.#state(saved[1])
-        for (const [order, position, fields] of saved[2]) store.put(order, position, decode(fields) as unknown[])
-        return
-      }
-      case 'waiter': {
-        const encoded = decode(saved[1].encoded) as unknown[]
-        const template = decodeTemplate(encoded)
-        invariant(template !== undefined, 'a snapshot has a template that is none')
-        return this.#wait({ ...saved[1], encoded, template })
-      }
-      case 'placeholder': {
-        const { fields, pending, ...data } = saved[1]
-        this.#placeholders.add({ ...data, fields: decode(fields) as unknown[], pending: new Set(pending) })
-      }
-    }
-  }
-
-  #state(name: string): SpaceState {
-    let state = this.#spaces.get(name)
-    if (state === undefined) {
-      state = { name, store: new TupleStore(this.#indexing), waiting: new WaitingTemplates() }
-      this.#spaces.set(name, state)
-    }
-    return state
-  }
-
-  #wait(waiter: Waiter): void {
-    const key = callerKey(waiter.caller)
-    let ofCaller = this.#waiters.get(key)
-    if (ofCaller === undefined) {
-      ofCaller = new Map()
-      this.#waiters.set(key, ofCaller)
-    }
-    invariant(!ofCaller.has(waiter.number), `operation ${waiter.number} of a ${waiter.caller.kind} waits twice`)
-    ofCaller.set(waiter.number, waiter)
-    if (waiter.deadlineMs !== undefined) this.#deadlines.set(waiter.order, waiter)
-    this.#state(waiter.space).waiting.add(waiter)
-  }
-
-  /** The waiter has its answer, or nobody to give it to. */
-  #forget(waiter: Waiter): void {
-    const key = callerKey(waiter.caller)
-    const ofCaller = this.#waiters.get(key)
-    ofCaller?.delete(waiter.number)
-    if (ofCaller?.size === 0) this.#waiters.delete(key)
-    if (waiter.deadlineMs !== undefined) this.#deadlines.delete(waiter.order)
-    const state = this.#state(waiter.space)
-    state.waiting.remove(waiter)
-    this.#forgetEmpty(state)
-  }
-
-  #waits({ caller, number, order }: Waiter): boolean {
-    return this.#waiters.get(callerKey(caller))?.get(number)?.order === order
-  }
-
-  #forgetEmpty({ name, store, waiting }: SpaceState): void {
-    if (this.#spaces.size > MAX_SPACES_KEPT && store.size === 0 && waiting.size === 0) this.#spaces.delete(name)
+    restoreInto(this.#state, this.#serving, part)
   }
 }
 
-type Part =
-  | readonly ['order', number]
-  | readonly ['tuples', space: string, readonly SavedTuple[]]
-  | readonly ['waiter', Omit<Waiter, 'encoded' | 'template'> & { readonly encoded: Uint8Array }]
-  | readonly [
-      'placeholder',
-      Pick<Placeholder, 'id' | 'space'> & { readonly fields: Uint8Array; readonly pending: readonly number[] },
-    ]
-
-type SavedTuple = readonly [order: number, position: number, fields: Uint8Array]
-
-function* savedTuples(tuples: Iterable<StoredTuple>): Generator<SavedTuple> {
-  for (const { order, position, fields } of tuples) yield [order, position, bytesOf(fields)]
+/** An operation that is to wait. */
+interface Wanted extends Pick<Waiter, 'space' | 'template' | 'mode' | 'hold' | 'group'> {
+  readonly terms: WaitTerms
 }
 
-function bytesOf(value: unknown): Uint8Array {
-  return encode(value, Number.POSITIVE_INFINITY)
+const NO_TUPLE = `a tuple is an array of at most ${MAX_FIELDS} fields`
+const NO_QUESTION = 'it takes a space, a template and { timeoutMs, hold: { leaseMs, maxDeliveries, deadLetter } }'
+
+const NOT_A_CLIENT: Outcome = refusal(
+  'PERDURE_E_USAGE',
+  'A run has no failure tuple: it is not lost, but goes on elsewhere. Leave one with the space of a plain client.',
+)
+
+function isTuple(fields: unknown): fields is unknown[] {
+  return Array.isArray(fields) && fields.length <= MAX_FIELDS
 }
 
-/** One number for each caller: ids of sessions and of runs are above 0. */
-function callerKey(caller: Caller): number {
-  if (caller.kind === 'gateway') return 0
-  return caller.kind === 'session' ? caller.id : -caller.id
+function holdLost(space: string, id: number): Outcome {
+  const message = `Nobody holds a tuple of the space ${space} under the id ${id} any more: it was acknowledged or given back, its lease ended, or its holder did; then the tuple may have gone to somebody else. Hold it for longer, or make the work repeatable.`
+  return refusal('PERDURE_E_HOLD_LOST', message, { space, id })
 }
 
-function isAcknowledged(args: readonly unknown[]): boolean {
-  const options = args[2]
-  return (
-    args.length === 3 &&
-    typeof options === 'object' &&
-    options !== null &&
-    (options as { acknowledge?: unknown }).acknowledge === true
-  )
+function tooManyQuotas(space: string): Outcome {
+  const message = `${MAX_QUOTAS} spaces have a quota of their own, and ${space} cannot be one more. Take it from spaces that need none: { quota: null }.`
+  return refusal('PERDURE_E_QUOTA', message, { space, what: 'quotas', used: MAX_QUOTAS, limit: MAX_QUOTAS, wanted: 1 })
 }
 
 function malformed(operation: string, what: string): Outcome {

@@ -20,11 +20,19 @@ export function isDuration(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
-/** Reads the options of an operation that waits. */
-export function readTimeout(options: unknown): number | undefined | 'malformed' {
-  if (options === undefined || options === null) return undefined
-  if (typeof options !== 'object') return 'malformed'
-  const { timeoutMs, ...others } = options as Record<string, unknown>
-  if (Object.keys(others).length > 0) return 'malformed'
-  return timeoutMs === undefined || isDuration(timeoutMs) ? timeoutMs : 'malformed'
+export interface WaitTerms {
+  readonly timeoutMs: number | undefined
+  /** Not read yet. */
+  readonly hold: unknown
+}
+
+const FOR_EVER: WaitTerms = { timeoutMs: undefined, hold: undefined }
+
+/** Reads the options of an operation that waits; undefined when they are none. */
+export function readWait(options: unknown): WaitTerms | undefined {
+  if (options === undefined || options === null) return FOR_EVER
+  if (typeof options !== 'object') return undefined
+  const { timeoutMs, hold, ...others } = options as Record<string, unknown>
+  if (Object.keys(others).length > 0) return undefined
+  return timeoutMs === undefined || isDuration(timeoutMs) ? { timeoutMs, hold } : undefined
 }

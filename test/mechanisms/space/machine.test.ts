@@ -150,7 +150,7 @@ describe('an answer that has consequences at once', () => {
     expect(told(replies)).toEqual([['run 1#1', ['a']], ['run 2#1', ['a']], OUT])
   })
 
-  test('does not lose the tuple when it empties the space, nor upset the order when it brings another', () => {
+  test('does not lose the tuple when it empties the space, and what it brings comes after it', () => {
     const bench = setUp()
     const { driver, machine } = bench
     driver.apply(
@@ -166,7 +166,7 @@ describe('an answer that has consequences at once', () => {
       const context = deciding(bench, (_, number) => machine.complete(1, 1, { value: number * 100 }, context))
       machine.apply(out(['a', 1]), context)
     })
-    expect(machine.query('tuples', ['jobs'])).toMatchObject({ tuples: [{ tuple: ['a', 100] }, { tuple: ['a', 1] }] })
+    expect(machine.query('tuples', ['jobs'])).toMatchObject({ tuples: [{ tuple: ['a', 1] }, { tuple: ['a', 100] }] })
   })
 })
 
@@ -338,7 +338,7 @@ describe('eval', () => {
 })
 
 describe('several operations at one position', () => {
-  test('have room for one eval', () => {
+  test('may be several evals', () => {
     const { driver, machine, started } = setUp()
     const evaluate = (number: number) => {
       const args = ['jobs', ['x', null], [[1, { definition: 'd', layer: 'none', retainMs: 0, maxTurnMs: 1 }, []]]]
@@ -349,9 +349,15 @@ describe('several operations at one position', () => {
     })
     expect(told(replies)).toEqual([
       ['run 1#1', undefined],
-      ['run 1#2', 'PERDURE_E_USAGE'],
+      ['run 1#2', undefined],
     ])
-    expect(started).toHaveLength(1)
+    const [first, second] = started
+    expect(first?.key).not.toBe(second?.key)
+    for (const { placeholder, field } of started.toReversed()) {
+      driver.entry(machine, (context) => machine.complete(placeholder, field, { value: placeholder }, context))
+    }
+    const taken = [3, 4].map((number) => told(driver.apply(run(1), number, 'space.inp', 'jobs', T('x', Number))))
+    expect(taken.flat()).toEqual([second, first].map((each, i) => [`run 1#${i + 3}`, ['x', each?.placeholder]]))
   })
 })
 
@@ -378,7 +384,12 @@ describe('malformed operations are refused by their reply', () => {
     ['space.out', 'x'.repeat(65), ['a']],
     ['space.out', 'jobs', 'a'],
     ['space.out', 'jobs', new Array(65).fill(0)],
-    ['space.out', 'jobs', ['a'], { leaseMs: 1 }],
+    ['space.out', 'jobs', ['a'], { leaseMs: 0 }],
+    ['space.out', 'jobs', ['a'], { leaseMs: Number.POSITIVE_INFINITY }],
+    ['space.out', 'jobs', ['a'], { notBeforeMs: -1 }],
+    ['space.out', 'jobs', ['a'], { acknowledge: false }],
+    ['space.out', 'jobs', ['a'], { later: 1 }],
+    ['space.out', 'jobs', ['a'], {}, 1],
     ['space.in', 'jobs'],
     ['space.in', 'jobs', ['n', 1]],
     ['space.in', 'jobs', ['n'], 7],
@@ -389,7 +400,59 @@ describe('malformed operations are refused by their reply', () => {
     ['space.rd', 'jobs', ['n'], { timeoutMs: '5' }],
     ['space.rd', 'jobs', ['n'], undefined, 'more'],
     ['space.inp', 'jobs', 'n'],
-    ['space.inp', 'jobs', ['n'], {}],
+    ['space.in', 'jobs', ['n'], { hold: { leaseMs: 0 } }],
+    ['space.in', 'jobs', ['n'], { hold: { leaseMs: 1, maxDeliveries: 0 } }],
+    ['space.in', 'jobs', ['n'], { hold: { leaseMs: 1, deadLetter: '../x' } }],
+    ['space.in', 'jobs', ['n'], { hold: { leaseMs: 1, deadLetter: 'jobs' } }],
+    ['space.in', 'jobs', ['n'], { hold: { leaseMs: 1, more: 1 } }],
+    ['space.rd', 'jobs', ['n'], { hold: { leaseMs: 1 } }],
+    ['space.inp', 'jobs', ['n'], { timeoutMs: 1 }],
+    ['space.collect', 'jobs', 'n'],
+    ['space.collect', 'jobs', ['n'], { limit: 0 }],
+    ['space.collect', 'jobs', ['n'], { limit: 10_001 }],
+    ['space.collect', 'jobs', ['n'], { into: 'jobs' }],
+    ['space.copyCollect', 'jobs', ['n'], { into: 'a/b' }],
+    ['space.copyCollect', 'jobs', ['n'], { other: 1 }],
+    ['space.atomic', 'jobs'],
+    ['space.atomic', 'jobs', new Array(65).fill(['out', ['a'], []])],
+    ['space.atomic', 'jobs', [['inp', ['n'], []]]],
+    ['space.atomic', 'jobs', [['in', ['n']]]],
+    ['space.atomic', 'jobs', [['in', ['?'], []]]],
+    ['space.atomic', 'jobs', [['out', 'a', []]]],
+    ['space.atomic', 'jobs', [['in', ['n'], [[0, 0, 0]]]]],
+    [
+      'space.atomic',
+      'jobs',
+      [
+        ['out', ['a'], []],
+        ['in', ['n'], [[0, 0, 0]]],
+      ],
+    ],
+    [
+      'space.atomic',
+      'jobs',
+      [
+        ['in', ['n'], []],
+        ['out', ['a'], [[0, 0, 1]]],
+      ],
+    ],
+    [
+      'space.atomic',
+      'jobs',
+      [
+        ['in', ['n'], []],
+        ['out', ['a'], [[1, 0, 0]]],
+      ],
+    ],
+    ['space.atomic', 'jobs', [['in', ['n'], []]], { hold: { leaseMs: 1 } }],
+    ['space.ack', 'jobs'],
+    ['space.ack', 'jobs', '1'],
+    ['space.release', 'jobs', 1, 2],
+    ['space.failure', 'jobs'],
+    ['space.failure', 'jobs', 'a'],
+    ['space.quota', 'jobs'],
+    ['space.quota', 'jobs', { tuples: -1 }],
+    ['space.quota', 'jobs', { apples: 1 }],
     ['space.rdp', 'jobs', null],
     ['space.count', 'jobs', ['>', null]],
     ['space.eval', 'jobs', ['a']],
@@ -454,9 +517,9 @@ describe('questions', () => {
     driver.apply(putter, 3, 'space.out', 'z', [1])
     driver.apply(putter, 4, 'space.inp', 'z', T(1))
     expect(machine.query('spaces', [])).toEqual([
-      { name: 'a', tuples: 1, waiting: 0, active: 0 },
-      { name: 'b', tuples: 0, waiting: 2, active: 0 },
-      { name: 'c', tuples: 0, waiting: 0, active: 1 },
+      { name: 'a', tuples: 1, waiting: 0, active: 0, held: 0, delayed: 0 },
+      { name: 'b', tuples: 0, waiting: 2, active: 0, held: 0, delayed: 0 },
+      { name: 'c', tuples: 0, waiting: 0, active: 1, held: 0, delayed: 0 },
     ])
     expect(machine.query('waiting', ['b'])).toEqual({
       total: 2,

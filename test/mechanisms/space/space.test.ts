@@ -4,7 +4,7 @@ import { errorOf } from '../../../src/log/outcome.ts'
 import type { EvalRun } from '../../../src/mechanisms/space/eval.ts'
 import type { IssueOptions, Issuer } from '../../../src/mechanisms/space/issuer.ts'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine.ts'
-import { gt, type Space, space, spaceOver } from '../../../src/mechanisms/space/space.ts'
+import { gt, ref, type Space, space, spaceOver } from '../../../src/mechanisms/space/space.ts'
 import { active, type Definition } from '../../../src/support/definition.ts'
 import { MachineDriver, type Reply, session } from '../machine-driver.ts'
 
@@ -25,11 +25,12 @@ class DirectIssuer implements Issuer {
   readonly #pending = new Map<number, Pending>()
   #number = 0
 
-  issue(name: string, args: readonly unknown[], { signal, owner }: IssueOptions = {}): Promise<unknown> {
+  issue(name: string, args: readonly unknown[], { signal, owner, present }: IssueOptions = {}): Promise<unknown> {
     this.#number += 1
     const number = this.#number
     const promise = new Promise((resolve, reject) => {
-      this.#pending.set(number, { owner, resolve, reject })
+      const given = present === undefined ? resolve : (answer: unknown) => resolve(present(answer))
+      this.#pending.set(number, { owner, resolve: given, reject })
       signal?.addEventListener('abort', () => this.#withdraw(number, signal.reason))
       this.#settle(this.driver.apply(this.#caller, number, name, ...args))
     })
@@ -205,8 +206,33 @@ describe('what does not fit is refused in the call, and nothing is issued', () =
     ['PERDURE_E_USAGE', 'out', new Array(65).fill(0)],
     ['PERDURE_E_USAGE', 'out', ['a'], 7],
     ['PERDURE_E_USAGE', 'out', ['a'], { lease: 5 }],
-    ['PERDURE_E_NOT_YET', 'out', ['a'], { leaseMs: 5 }],
-    ['PERDURE_E_NOT_YET', 'out', ['a'], { notBeforeMs: 5 }],
+    ['PERDURE_E_USAGE', 'out', ['a'], { leaseMs: 0 }],
+    ['PERDURE_E_USAGE', 'out', ['a'], { notBeforeMs: -1 }],
+    ['PERDURE_E_USAGE', 'out', ['a'], { leaseMs: '5' }],
+    ['PERDURE_E_USAGE', 'in', ['a'], { hold: {} }],
+    ['PERDURE_E_USAGE', 'in', ['a'], { hold: 5 }],
+    ['PERDURE_E_USAGE', 'in', ['a'], { hold: { leaseMs: 5, maxDeliveries: 0 } }],
+    ['PERDURE_E_USAGE', 'in', ['a'], { hold: { leaseMs: 5, max: 1 } }],
+    ['PERDURE_E_NAME', 'in', ['a'], { hold: { leaseMs: 5, deadLetter: '.dead' } }],
+    ['PERDURE_E_USAGE', 'rd', ['a'], { hold: { leaseMs: 5 } }],
+    ['PERDURE_E_USAGE', 'inp', ['a'], { timeoutMs: 5 }],
+    ['PERDURE_E_USAGE', 'collect', ['a'], { limit: 0 }],
+    ['PERDURE_E_USAGE', 'collect', ['a'], { limit: 10_001 }],
+    ['PERDURE_E_USAGE', 'collect', ['a'], { into: 'jobs' }],
+    ['PERDURE_E_NAME', 'copyCollect', ['a'], { into: 'a/b' }],
+    ['PERDURE_E_TEMPLATE', 'copyCollect', 'a'],
+    ['PERDURE_E_USAGE', 'atomic', []],
+    ['PERDURE_E_USAGE', 'atomic', new Array(65).fill({ out: ['a'] })],
+    ['PERDURE_E_USAGE', 'atomic', [{ inp: ['a'] }]],
+    ['PERDURE_E_USAGE', 'atomic', [{ in: ['a'], out: ['b'] }]],
+    ['PERDURE_E_USAGE', 'atomic', [{ out: ['a', ref(0, 0)] }]],
+    ['PERDURE_E_USAGE', 'atomic', [{ in: ['a'] }, { out: ['a', ref(0, 1)] }]],
+    ['PERDURE_E_USAGE', 'atomic', [{ out: ['a'] }, { in: [ref(0, 0)] }]],
+    ['PERDURE_E_TEMPLATE', 'atomic', [{ in: [() => true] }]],
+    ['PERDURE_E_USAGE', 'atomic', [{ in: ['a'] }], { hold: { leaseMs: 1 } }],
+    ['PERDURE_E_USAGE', 'ack', '1'],
+    ['PERDURE_E_USAGE', 'release', undefined],
+    ['PERDURE_E_USAGE', 'failureTuple', 'gone'],
     ['PERDURE_E_USAGE', 'eval', { 0: 'a' }],
     ['PERDURE_E_TEMPLATE', 'in', 'resize'],
     ['PERDURE_E_TEMPLATE', 'rd', [() => true]],
@@ -217,12 +243,6 @@ describe('what does not fit is refused in the call, and nothing is issued', () =
     ['PERDURE_E_USAGE', 'in', ['a'], { timeoutMs: Number.POSITIVE_INFINITY }],
     ['PERDURE_E_USAGE', 'rd', ['a'], { timeoutMs: '5' }],
     ['PERDURE_E_USAGE', 'rd', ['a'], { timeoutMS: 5 }],
-    ['PERDURE_E_NOT_YET', 'in', ['a'], { hold: { leaseMs: 5 } }],
-    ['PERDURE_E_NOT_YET', 'rdp', ['a'], { local: true }],
-    ['PERDURE_E_NOT_YET', 'collect', ['a']],
-    ['PERDURE_E_NOT_YET', 'copyCollect', ['a']],
-    ['PERDURE_E_NOT_YET', 'atomic', []],
-    ['PERDURE_E_NOT_YET', 'ack', 1],
   ]
   for (const [code, operation, ...args] of cases) {
     test(`${operation} ${JSON.stringify(args)?.slice(0, 50)}: ${code}`, async () => {
@@ -231,14 +251,6 @@ describe('what does not fit is refused in the call, and nothing is issued', () =
       expect(issuer.issued).toEqual([])
     })
   }
-
-  test('watch is not built yet', async () => {
-    const { jobs } = await openJobs()
-    const reading = async () => {
-      for await (const change of jobs.watch(['a'])) throw new Error(`there was a change ${String(change)}`)
-    }
-    expect(await codeOf(reading)).toBe('PERDURE_E_NOT_YET')
-  })
 
   test('names with odd characters name no space', async () => {
     for (const name of ['', '.jobs', 'a/b', 'ä', 'x'.repeat(65), undefined]) {

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeTemplate, type Template } from '../../../src/mechanisms/space/match.ts'
-import { DEFAULT_INDEXING, type Indexing, TupleStore } from '../../../src/mechanisms/space/store.ts'
+import { TupleStore } from '../../../src/mechanisms/space/store.ts'
 import { any, encodeTemplate, oneOf } from '../../../src/mechanisms/space/template.ts'
+import { DEFAULT_INDEXING, type Indexing, type Stored } from '../../../src/mechanisms/space/tuple-class.ts'
 import * as arbitrary from './arbitraries.ts'
 import { naiveMatch } from './naive-space.ts'
 
@@ -16,44 +17,78 @@ function read(fields: readonly unknown[]): Template {
   return template
 }
 
-type Step = { readonly out: unknown[] } | { readonly take: unknown[] } | { readonly count: unknown[] }
+type Step =
+  | { readonly out: unknown[] }
+  | { readonly take: unknown[] }
+  | { readonly count: unknown[] }
+  | { readonly gather: unknown[] }
+  /** One of those that were taken comes back. */
+  | { readonly back: number }
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { arbitrary: arbitrary.tuple.map((out) => ({ out })), weight: 3 },
     { arbitrary: arbitrary.template.map((take) => ({ take })), weight: 2 },
     { arbitrary: arbitrary.template.map((count) => ({ count })), weight: 1 },
+    { arbitrary: arbitrary.template.map((gather) => ({ gather })), weight: 1 },
+    { arbitrary: fc.nat(20).map((back) => ({ back })), weight: 2 },
   ),
   { maxLength: 120, size: 'max' },
 )
 
-/** What each step answers: the order of the tuple taken, or the count. */
+const LIMIT = 3
+
+/** What each step answers: orders, or a count. */
 function play(store: TupleStore, all: readonly Step[]): unknown[] {
   let order = 0
+  const taken: Stored[] = []
   return all.map((step) => {
     if ('out' in step) {
       order += 1
-      return store.put(order, order, step.out)
+      return store.put(order, order, step.out).order
     }
     if ('count' in step) return store.count(read(step.count))
+    if ('gather' in step) return store.gather(read(step.gather), LIMIT).map((found) => found.order)
+    if ('back' in step) {
+      const [back] = taken.splice(step.back % Math.max(1, taken.length), 1)
+      return back && store.place(back).order
+    }
     const found = store.find(read(step.take))
-    if (found !== undefined) store.remove(found)
-    return found?.order
+    if (found === undefined) return undefined
+    store.remove(found)
+    taken.push(found)
+    return found.order
   })
 }
 
+interface NaiveTuple {
+  readonly order: number
+  readonly fields: unknown[]
+}
+
 function playNaively(all: readonly Step[]): unknown[] {
-  let tuples: { order: number; fields: unknown[] }[] = []
+  let tuples: NaiveTuple[] = []
+  const taken: NaiveTuple[] = []
   let order = 0
   return all.map((step) => {
     if ('out' in step) {
       order += 1
       tuples.push({ order, fields: step.out })
-      return undefined
+      return order
     }
     if ('count' in step) return tuples.filter(({ fields }) => naiveMatch(step.count, fields)).length
+    if ('gather' in step) {
+      const found = tuples.filter(({ fields }) => naiveMatch(step.gather, fields))
+      return found.slice(0, LIMIT).map((tuple) => tuple.order)
+    }
+    if ('back' in step) {
+      const [back] = taken.splice(step.back % Math.max(1, taken.length), 1)
+      if (back) tuples = [...tuples, back].sort((a, b) => a.order - b.order)
+      return back?.order
+    }
     const found = tuples.find(({ fields }) => naiveMatch(step.take, fields))
     tuples = tuples.filter((tuple) => tuple !== found)
+    if (found) taken.push(found)
     return found?.order
   })
 }
@@ -119,9 +154,34 @@ describe('a store of tuples', () => {
     expect(store.first(100)).toHaveLength(20)
   })
 
-  test('refuses a tuple out of order', () => {
+  test('finds the first tuple that is not to be taken twice', () => {
     const store = new TupleStore()
-    store.put(2, 2, ['a'])
-    expect(() => store.put(2, 2, ['b'])).toThrow(/out of order/)
+    const first = store.put(1, 1, ['a'])
+    const second = store.put(2, 2, ['a'])
+    expect(store.find(read(['a']), new Set([first]))).toBe(second)
+    expect(store.find(read([any]), new Set([first, second]))).toBeUndefined()
+  })
+
+  test('gives all of them, of every class in order, in the same way however they came', () => {
+    const all: unknown[][] = [['x', 1], ['x', 'a'], ['x', 2], [1], ['y', 3], ['z', 'b']]
+    const inOrder = new TupleStore()
+    for (const [i, fields] of all.entries()) inOrder.put(i + 1, i + 1, fields)
+    const mixed = new TupleStore()
+    for (const i of [3, 0, 5, 2, 4, 1]) mixed.put(i + 1, i + 1, all[i] as unknown[])
+    const orders = (store: TupleStore) => [...store.all()].map(({ order }) => order)
+    expect(orders(mixed)).toEqual(orders(inOrder))
+    expect(orders(mixed).toSorted()).toEqual([1, 2, 3, 4, 5, 6])
+    expect(orders(mixed).filter((order) => [1, 3, 5].includes(order))).toEqual([1, 3, 5])
+  })
+
+  test('knows what its tuples weigh together', () => {
+    const store = new TupleStore()
+    const light = store.put(1, 1, ['a'])
+    const heavy = store.put(2, 2, ['a', new Uint8Array(1_000)])
+    expect(store.weight).toBe(light.weight + heavy.weight)
+    expect(heavy.weight).toBeGreaterThan(1_000)
+    store.remove(light)
+    store.remove(heavy)
+    expect(store.weight).toBe(0)
   })
 })
