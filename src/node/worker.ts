@@ -11,8 +11,10 @@ import { PerdureError } from '../errors.ts'
 import { failureOf } from '../log/outcome.ts'
 import { type HostedDefinition, RunHost } from '../mechanisms/process/host.ts'
 import { connectSocket } from './connect.ts'
+import { watchBodies } from './determinism.ts'
 import { STALL_FD, startHeartbeat } from './heartbeat.ts'
 import { importDefinitions } from './program.ts'
+import { workFolders } from './work-folders.ts'
 import { markWorkerImport } from './worker-import.ts'
 import {
   EXIT_DISMISSED,
@@ -36,6 +38,7 @@ async function work(spec: WorkerSettings): Promise<void> {
   let definitions: readonly HostedDefinition[]
   try {
     markWorkerImport(true)
+    watchBodies('calls and constructors')
     definitions = await importDefinitions(spec.modules, spec.definitions)
     markWorkerImport(false)
   } catch (error) {
@@ -62,7 +65,8 @@ async function serve(spec: WorkerSettings, definitions: readonly HostedDefinitio
     },
     spec.logId,
   )
-  const { meter } = startHeartbeat(spec.socket, connection.session, STALL_FD)
+  const loopMs = Math.max(...definitions.map(({ maxTurnMs }) => maxTurnMs))
+  const { meter } = startHeartbeat(spec.socket, connection.session, { fd: STALL_FD, loopMs })
   host = new RunHost(connection, systemClock, {
     name: spec.name,
     parent: spec.parent,
@@ -73,6 +77,7 @@ async function serve(spec: WorkerSettings, definitions: readonly HostedDefinitio
     capacity: spec.capacity,
     logId: spec.logId,
     shared: false,
+    workFolders: workFolders(spec.boot),
     meter,
     log: (definition, key, text) => tell({ kind: 'log', definition, key, text }),
   })

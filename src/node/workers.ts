@@ -19,13 +19,17 @@ import type { Failure } from '../log/machine.ts'
 import { errorOf } from '../log/outcome.ts'
 import type { SiteLink, WorkerPool, WorkerPort, WorkerSpec } from '../log/site.ts'
 import { flagsFor } from './program.ts'
+import { removeWorkFolders, sweepWorkFolders } from './work-folders.ts'
 import { type ParentMessage, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
 
 /** A worker that lived shorter than this died young. */
 const YOUNG_MS = 2_000
 
-/** Waits before the next start: none after a long life, then doubling up to this. */
-const MAX_WAIT_MS = 5_000
+/** The first pause before the next start; there is none after a long life, or after one young death. */
+const PAUSE_MS = 50
+
+/** Pauses double, up to this many times the first: 5 s unless somebody wants it otherwise. */
+const MAX_PAUSES = 100
 
 /** Young deaths in a row until a worker stays dead. */
 const MAX_YOUNG_DEATHS = 20
@@ -61,10 +65,12 @@ class Pool implements WorkerPool {
   }
 
   async start(): Promise<void> {
+    void sweepWorkFolders()
     this.socket = await this.link.socket()
     this.connection = await this.link.connect(`workers of ${this.spec.name}`, {
       note: (body) => {
         if (body[0] === 'fenced') this.#fenced(String(body[2]))
+        if (body[0] === 'retire') this.#retire(String(body[2]))
       },
       // Without the site there is nothing to work for; the workers notice by themselves.
       closed: () => void this.close(),
@@ -80,6 +86,10 @@ class Pool implements WorkerPool {
 
   #fenced(boot: string): void {
     for (const worker of this.#workers) worker.fenced(boot)
+  }
+
+  #retire(boot: string): void {
+    for (const worker of this.#workers) worker.retire(boot)
   }
 
   async flush(): Promise<void> {
@@ -183,6 +193,7 @@ class WorkerSlot {
     const { link } = this.#pool
     if (this.#child !== child) return
     this.#child = undefined
+    void removeWorkFolders(this.#boot)
     this.#flushed?.()
     const stalled = this.#reportStall()
     this.#report(this.#closing ? 'process.leave' : 'process.exited', [this.#name, this.#boot])
@@ -206,8 +217,8 @@ class WorkerSlot {
   #reportStall(): boolean {
     const line = this.#stalls.split('\n')[0]
     if (!line) return false
-    const { run, fence } = JSON.parse(line) as { run: number; fence: number }
-    this.#report('process.stalled', [run, fence])
+    const { run, fence, heldMs } = JSON.parse(line) as { run: number; fence: number; heldMs: number }
+    this.#report('process.stalled', [run, fence, heldMs])
     return true
   }
 
@@ -227,7 +238,8 @@ class WorkerSlot {
         reason: `died young ${MAX_YOUNG_DEATHS} times in a row; it is not started again`,
       })
     }
-    const waitMs = this.#youngDeaths < 2 ? 0 : Math.min(MAX_WAIT_MS, 50 * 2 ** this.#youngDeaths)
+    const pauseMs = this.#pool.spec.restartPauseMs ?? PAUSE_MS
+    const waitMs = this.#youngDeaths < 2 ? 0 : pauseMs * Math.min(MAX_PAUSES, 2 ** this.#youngDeaths)
     if (waitMs === 0) this.#spawn()
     else this.#wait = link.clock.after(waitMs, () => this.#spawn())
   }
@@ -235,6 +247,20 @@ class WorkerSlot {
   /** The machine has fenced the process of this boot: whatever it still does is in vain, if it does anything. */
   fenced(boot: string): void {
     if (boot === this.#boot) this.#child?.kill('SIGKILL')
+  }
+
+  /** Somebody stops the process of this boot; it has no runs any more, and is not started again. */
+  retire(boot: string): void {
+    if (boot !== this.#boot || this.#closing) return
+    const { link } = this.#pool
+    const pid = this.#child?.pid ?? 0
+    // A note comes in the middle of an operation that is being applied, so nothing may be sent at once.
+    link.clock.hop(() => {
+      this.close().then(
+        () => link.hear({ event: 'exit', name: this.#name, pid, reason: 'it was stopped' }),
+        () => undefined,
+      )
+    })
   }
 
   async flush(): Promise<void> {
