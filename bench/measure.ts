@@ -20,6 +20,8 @@ export interface Figure {
   readonly floor: { readonly what: string; readonly values: readonly number[] }
   /** What issue and design ask for, as text. */
   readonly target: string
+  /** Points of one curve have its name, in their order. */
+  readonly curve?: string
 }
 
 export interface Effort {

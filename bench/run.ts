@@ -15,18 +15,45 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeResults } from '../scripts/results.mjs'
 import { blocks } from './blocks.ts'
+import { drawn } from './curve.ts'
+import { flood } from './flood.ts'
 import { type Bench, type Effort, type Figure, FULL, median, QUICK, ratio } from './measure.ts'
+import { bounded, opening } from './opening.ts'
 import { idle, w4 } from './processes.ts'
+import { replicas } from './replicas.ts'
+import { blocked, resident } from './spaces.ts'
 import { flatness, w1, w2, w3 } from './steps.ts'
 import { disk, inRun, memory, replay } from './tuples.ts'
 
-const BENCHES: readonly Bench[] = [w1, w2, w3, w4, memory, disk, inRun, flatness, replay, blocks, idle]
+const BENCHES: readonly Bench[] = [
+  w1,
+  w2,
+  w3,
+  w4,
+  replicas,
+  memory,
+  disk,
+  inRun,
+  flatness,
+  replay,
+  opening,
+  blocks,
+  flood,
+  idle,
+  bounded,
+  resident,
+  blocked,
+]
 
 /** Benches of single parts, which print tables of their own; only when asked for by name. */
 const PARTS: Readonly<Record<string, string>> = { codec: 'codec.bench.ts', log: 'log.bench.ts' }
 
+/** Takes minutes: with --quick only when asked for by name. */
+const LONG: readonly Bench[] = [bounded]
+
 /** A bench that takes longer hangs. */
 const BENCH_MS = 120_000
+const LONG_BENCH_MS = 600_000
 
 const RESULTS_FOLDER = fileURLToPath(new URL('./results/', import.meta.url))
 
@@ -48,7 +75,7 @@ async function main(only: readonly string[] | undefined): Promise<void> {
   }
   const figures: Figure[] = []
   const states: Record<string, 'passed' | 'failed'> = {}
-  for (const { name } of BENCHES.filter(({ name }) => only === undefined || only.includes(name))) {
+  for (const { name } of BENCHES.filter((bench) => only?.includes(bench.name) ?? !(options.quick && LONG.includes(bench)))) {
     console.error(`… ${name}`)
     const found = await measureApart(name)
     figures.push(...found)
@@ -68,7 +95,8 @@ function measureApart(name: string): Promise<readonly Figure[]> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(import.meta.url), ['--child', name, ...(options.quick ? ['--quick'] : [])])
     let figures: readonly Figure[] = []
-    const hung = setTimeout(() => child.kill('SIGKILL'), BENCH_MS)
+    const isLong = LONG.some((bench) => bench.name === name)
+    const hung = setTimeout(() => child.kill('SIGKILL'), isLong ? LONG_BENCH_MS : BENCH_MS)
     child.on('message', (message) => {
       figures = message as readonly Figure[]
     })
@@ -102,6 +130,7 @@ function print(figures: readonly Figure[]): void {
   const head = ['what', 'median', 'min to max', 'floor', 'ratio', 'target']
   console.log(`\n${machine()}\n`)
   for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`)
+  for (const line of drawn(figures)) console.log(line)
 }
 
 function machine(): string {

@@ -120,7 +120,10 @@ async function runs(site: Site, fresh: () => string, count: number, stepsEach: n
   for (const result of await Promise.all(all)) if (result !== stepsEach) throw new Error('a run lost a step')
 }
 
-/** At which numbers of its steps a long run is looked at, and over how many steps around them. */
+/**
+ * At which numbers of its steps a long run is looked at, and over how many steps around them; the last ones are just below the
+ * 100,000 operations that a journal may have.
+ */
 const MARKS = [10, 100, 1_000, 10_000, 99_500]
 const AROUND = [10, 50, 200, 400, 900]
 const CHECKPOINT_EVERY = 100
@@ -154,7 +157,7 @@ async function longRuns({ rounds }: Effort, checkpointEvery: number | undefined)
 
 function definitionOf(begins: number[], checkpointEvery: number | undefined): Definition<RunContext, [], void> {
   return resilient('long', async (p) => {
-    const last = (MARKS.at(-1) ?? 0) + (AROUND.at(-1) ?? 0)
+    const last = (MARKS.at(-1) ?? 0) + (AROUND.at(-1) ?? 0) / 2
     for (let n = 1; n <= last; n += 1) {
       await p.step('work', () => void begins.push(performance.now()))
       if (checkpointEvery !== undefined && n % checkpointEvery === 0) await p.checkpoint(n)
@@ -178,5 +181,6 @@ function curve(how: string, rounds: readonly (readonly number[])[]): readonly Fi
     values: rounds.map((costs) => costs[at] ?? Number.NaN),
     floor: { what: 'step number 10 of the same run', values: first },
     target: 'ratio 0.8 to 1.2',
+    curve: `The cost of a step along a run${how}`,
   }))
 }

@@ -14,5 +14,19 @@ export {
   type StepInfo,
   start,
 } from './mechanisms/process/process.ts'
-export { any, between, gt, gte, lt, lte, oneOf, prefix, type Space, space } from './mechanisms/space/space.ts'
+export {
+  any,
+  between,
+  gt,
+  gte,
+  type Held,
+  lt,
+  lte,
+  oneOf,
+  prefix,
+  ref,
+  type Space,
+  type SpaceChange,
+  space,
+} from './mechanisms/space/space.ts'
 export { type OpenOptions, open } from './node/open.ts'

@@ -1,7 +1,7 @@
 /**
  * W4: the owner of a site, with worker processes, one of which it kills in the middle of a run.
  *
- *     node recovery.mjs FOLDER WORKERS
+ *     node recovery.mjs FOLDER WORKERS [copies]
  *
  * Prints one JSON line: the milliseconds from the SIGKILL until the next step that had never run before.
  * A program of its own so that its workers start as those of a JavaScript program do, without a TypeScript loader.
@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { host, open, start } from 'perdure'
-import { paced } from './definitions.mjs'
+import { paced, pacedByTwo } from './definitions.mjs'
 
 const STEPS = 200
 const STEP_MS = 5
@@ -17,13 +17,14 @@ const KILLED_AT = 100
 /** Well below the length of a step, so that the kill falls into the step it is meant for. */
 const LOOK_MS = 1
 
-const [folder, workers] = process.argv.slice(2)
+const [folder, workers, copies] = process.argv.slice(2)
+const definition = copies === 'copies' ? pacedByTwo : paced
 const file = join(String(folder), 'steps.txt')
 writeFileSync(file, '')
 
 const site = await open(join(String(folder), 'data'))
-await host(site, 'bench', [paced], { workers: Number(workers) })
-const handle = await start(site, paced, 'w4', [file, STEPS, STEP_MS])
+await host(site, 'bench', [definition], { workers: Number(workers) })
+const handle = await start(site, definition, 'w4', [file, STEPS, STEP_MS])
 
 const victim = (await begun((step) => step.number >= KILLED_AT)).pid
 const seen = Math.max(...stepsBegun().map(({ number }) => number))

@@ -17,6 +17,7 @@ export interface DefinitionOptions {
   /** How long a finished run is kept. Default 24 hours. */
   readonly retainMs?: number
   readonly strict?: boolean
+  /** Of layer `replicas`: how many copies execute a run at once, each on another node. Default 2, at most 16. */
   readonly replicas?: number
 }
 
@@ -24,6 +25,8 @@ export interface Definition<P = never, I extends readonly unknown[] = readonly u
   readonly name: string
   readonly body: (p: P, ...input: I) => Promise<R> | R
   readonly layer: Layer
+  /** Of layer `replicas` only. */
+  readonly replicas?: number
   readonly maxTurnMs: number
   readonly retainMs: number
   readonly strict: boolean

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -68,7 +68,16 @@ export class Workshop implements AsyncDisposable {
 
   /** Runs a program of this folder with Node, without the command line. */
   node(file: string): Promise<Done> {
-    return this.#spawn(file).done()
+    return this.startNode(file).done()
+  }
+
+  startNode(file: string): Running {
+    return this.#spawn(file)
+  }
+
+  /** Gives a file its name at once: who waits for it finds it whole. */
+  rename(from: string, to: string): void {
+    renameSync(this.path(from), this.path(to))
   }
 
   /** Runs `perdure …` on a terminal of 80 columns; everything the terminal was sent. */

@@ -280,29 +280,30 @@ describe('help and wrong usage', () => {
     expect(code).toBe(0)
     const commands = stdout.slice(stdout.indexOf('Commands:'))
     const listed = [...commands.matchAll(/^ {2}(\w[\w-]*) /gm)].map(([, name]) => name)
-    expect(listed).toEqual(['run', 'ps', 'show', 'cancel', 'tuples', 'nodes', 'log', 'help'])
+    const controls = ['restart', 'migrate', 'pause', 'resume', 'drain', 'stop']
+    expect(listed).toEqual(['run', 'ps', 'show', 'cancel', ...controls, 'tuples', 'nodes', 'log', 'help'])
     expect(stdout).not.toContain('monitor')
   })
 
-  test.each(['run', 'ps', 'show', 'cancel', 'tuples', 'nodes', 'log'])(
-    '%s --help explains it with an example',
-    async (command) => {
-      await using shop = new Workshop()
-      const { code, stdout } = await shop.run(command, '--help')
-      expect(code).toBe(0)
-      expect(stdout).toMatch(new RegExp(`Example:\n {2}perdure ${command}`))
-      expect(stdout).toContain('--url')
-      expect(stdout).toContain('--json')
-      expect(stdout).not.toContain('monitor')
-    },
-  )
+  test.each([
+    ...['run', 'ps', 'show', 'cancel', 'tuples', 'nodes', 'log'],
+    ...['restart', 'migrate', 'pause', 'resume', 'drain', 'stop'],
+  ])('%s --help explains it with an example', async (command) => {
+    await using shop = new Workshop()
+    const { code, stdout } = await shop.run(command, '--help')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`Example:\n {2}perdure ${command}`))
+    expect(stdout).toContain('--url')
+    expect(stdout).toContain('--json')
+    expect(stdout).not.toContain('monitor')
+  })
 
   test.each([
     [['rnu', 'x.mjs'], 'Did you mean run?'],
     [['ps', '--jsno'], 'Did you mean --json?'],
     [['run'], "missing required argument 'file'"],
     [['demo'], 'PERDURE_E_NOT_YET'],
-    [['drain', 'node-1', '--force'], 'PERDURE_E_NOT_YET'],
+    [['inject', 'node-1', '--force'], 'PERDURE_E_NOT_YET'],
     [['run', 'ten.mjs', '--monitor'], 'PERDURE_E_NOT_YET'],
     [['ps', '--url', 'nats://host:4222/x'], 'PERDURE_E_NOT_YET'],
     [['ps', '--url', 'ftp://host'], 'PERDURE_E_URL'],

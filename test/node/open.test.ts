@@ -99,8 +99,7 @@ describe('a site', () => {
   })
 
   test('keeps what belongs to later versions for later', async () => {
-    await using site = await open('memory:')
-    expect(await codeOf(site.backup(join(root, 'copy')))).toBe('PERDURE_E_NOT_YET')
+    expect(await codeOf(open('http://localhost:7447/name'))).toBe('PERDURE_E_NOT_YET')
   })
 })
 
@@ -108,7 +107,7 @@ describe('an attached site', () => {
   test('sees what its owner sees, is woken by it, and ends with it', async () => {
     const folder = join(root, 'attached')
     const owner = await open(folder)
-    await using guest = await open(folder, { attach: true })
+    await using guest = await open(folder, { attach: true, reattachMs: 0 })
     const [ours, theirs] = [await space(owner, 'jobs'), await space(guest, 'jobs')]
     const taken = theirs.in(['for you', Number])
     await theirs.out(['for me', 1])
@@ -122,6 +121,52 @@ describe('an attached site', () => {
     await owner.close()
     expect(await waiting).toBe('PERDURE_E_CLOSED')
     expect(await codeOf(theirs.count(['x']))).toBe('PERDURE_E_CLOSED')
+  })
+
+  test('has the position up to which it is told that the log is durable: never behind what it was answered', async () => {
+    const folder = join(root, 'position of a guest')
+    await using owner = await open(folder)
+    await using guest = await open(folder, { attach: true })
+    const theirs = await space(guest, 'jobs')
+    for (let n = 1; n <= 20; n += 1) {
+      const before = guest.position
+      await theirs.out(['job', n])
+      expect(guest.position).toBeGreaterThan(before)
+    }
+    await guest.durable()
+    expect(guest.position).toBeLessThanOrEqual(owner.position)
+    const seen: number[] = []
+    for await (const { position } of theirs.watch(['job', Number], { initial: true })) if (seen.push(position) === 20) break
+    expect(Math.max(...seen)).toBeLessThanOrEqual(guest.position)
+  })
+
+  test('goes on with the next owner, in this process or another', async () => {
+    const folder = join(root, 'owners come and go')
+    const first = await open(folder)
+    await using guest = await open(folder, { attach: true })
+    const theirs = await space(guest, 'jobs')
+    const taken = theirs.in(['for you', Number])
+    await theirs.out(['before'])
+    await first.close()
+    const put = theirs.out(['between'])
+    await using next = await open(folder)
+    await put
+    const ours = await space(next, 'jobs')
+    await ours.out(['for you', 1])
+    expect(await taken).toEqual(['for you', 1])
+    expect(await theirs.count([String])).toBe(2)
+    await guest.durable()
+  })
+
+  test('gives up when nobody owns its folder for reattachMs, and refuses a reattachMs that is no time', async () => {
+    const folder = join(root, 'nobody comes')
+    const owner = await open(folder)
+    await using guest = await open(folder, { attach: true, reattachMs: 50 })
+    const waiting = codeOf((await space(guest, 'jobs')).in(['never']))
+    await owner.close()
+    expect(await waiting).toBe('PERDURE_E_SESSION_LOST')
+    expect(await refusalOf(folder, { attach: true, reattachMs: -1 })).toBe('PERDURE_E_USAGE')
+    expect(await refusalOf(folder, { attach: true, reattachMs: Number.NaN })).toBe('PERDURE_E_USAGE')
   })
 
   test('that closes ends nothing but itself', async () => {

@@ -283,6 +283,48 @@ describe('layers of software fault-tolerance (section 5)', () => {
     expect(seen).toHaveLength(2)
   })
 
+  test('layer 3: its files are recoverable, and what was changed after the last record is undone before it is restarted', async () => {
+    const found: unknown[] = []
+    const look = (stage: Stage, at: string) => stage.folders.list(at).map((name) => [name, stage.folders.read(`${at}/${name}`)])
+    const writer = resilient(
+      'writer',
+      async (p: RunContext) => {
+        const { folders } = stage
+        if (p.restored === undefined) {
+          await p.step('first', () => folders.write(`${p.workDir}/book`, 'chapter 1'))
+          await p.checkpoint('begun')
+        }
+        await p.step('second', () => {
+          found.push(look(stage, p.workDir))
+          folders.write(`${p.workDir}/book`, 'half of chapter 2')
+          folders.write(`${p.workDir}/notes`, 'scribbled')
+          return found.length === 1 ? new Promise(() => undefined) : undefined
+        })
+      },
+      { layer: 'files' },
+    )
+    const { stage, node } = await staged(writer)
+    const handle = await stage.settle(start(stage.site, writer, 'k', []))
+    await crash(stage, node, writer)
+    await stage.settle(handle.result())
+    expect(found).toEqual([[['book', 'chapter 1']], [['book', 'chapter 1']]])
+  })
+
+  test('layer 4: replicated copies of a process; when one fails another goes on, and nothing is restarted or done again', async () => {
+    const works: number[] = []
+    const replicated = resilient('replicated', bodyOf(works), { layer: 'replicas', replicas: 2 })
+    const { stage, node, box } = await staged(replicated)
+    await stage.node('b', [replicated])
+    const handle = await stage.settle(start(stage.site, replicated, 'k', []))
+    await stage.clock.idle()
+    node.kill()
+    await stage.clock.idle()
+    await stage.settle(box.out(['go']))
+    expect(await stage.settle(handle.result())).toBe(2)
+    expect(works.length).toBe(2)
+    expect(stage.count('process.step')).toBe(1)
+  })
+
   test('a process is in recovery until it has reached the state at the crash, and operational beyond it', async () => {
     const body = resilient('b', async (p) => {
       for (let i = 0; i < 3; i++) await p.space('box').in(['m', i])

@@ -13,41 +13,53 @@
  *   A3  A step's function is not called before the whole journal has been replayed and everything delivered to the run so far is
  *       durable.
  *   A4  After `stop` nothing of this attempt is sent, executed or settled any more.
+ *   A5  No two attempts of one host are in a turn at the same time (`turns.ts`), foreign awaits aside.
  */
 import { invariant, PerdureError } from '../../errors.ts'
-import { copyValue, decode, preview, Reader } from '../../log/codec/codec.ts'
+import { copyValue } from '../../log/codec/codec.ts'
 import { MAX_VALUE } from '../../log/log.ts'
-import type { Failure, Outcome } from '../../log/machine.ts'
+import type { Outcome } from '../../log/machine.ts'
 import { bodyDigest, encodeBody, prependHeader } from '../../log/operation.ts'
 import { errorOf, failureOf } from '../../log/outcome.ts'
 import { isQuiet } from './delivery.ts'
+import { Gates } from './gates.ts'
+import {
+  abortReason,
+  acknowledged,
+  argsOf,
+  attemptOver,
+  deferred,
+  duringCheckpoint,
+  elsewhere,
+  entryOf,
+  foreignAwait,
+  type Issued,
+  insideStep,
+  noRace,
+  notQuiet,
+  presented,
+  unheard,
+} from './issued.ts'
 import { type Base, type Delivery, diverged, type JournalEntry, type Stored } from './journal.ts'
+import type { FileChanges } from './manifest.ts'
+import { openedFor } from './opening.ts'
 import type { AttemptIdentity, AttemptPort } from './port.ts'
+import { insideBody, outside } from './scope.ts'
 import { StepRunner, type StepTask } from './steps.ts'
 import { store } from './storing.ts'
 
 /** Every so many quiet operations one waits for its reply, so that a loop of them cannot run away from the log. */
 const QUIET_IN_A_ROW = 256
 
+/** A long replay says how far it is after so many replies: some dozen times for the longest journal. */
+const PROGRESS_EVERY = 2_048
+
 export interface IssueOptions {
   readonly signal?: AbortSignal | undefined
-  /** What must have been stored before the operation is sent. */
+  /** What must have been stored before the operation is sent. Answers its body if that is known only then. */
   readonly upload?: Promise<unknown> | undefined
-}
-
-interface Issued {
-  readonly number: number
-  readonly kind: string
-  readonly args: readonly unknown[]
-  readonly body: Uint8Array
-  readonly digest: number
-  readonly promise: Promise<unknown>
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
-  readonly upload?: Promise<unknown> | undefined
-  readonly step?: StepTask | undefined
-  readonly alternatives?: ReadonlyMap<string, Issued> | undefined
-  readonly signal?: AbortSignal | undefined
+  /** Makes of the answer what the body is given. */
+  readonly present?: ((answer: unknown) => unknown) | undefined
 }
 
 export class Attempt {
@@ -72,11 +84,17 @@ export class Attempt {
   #inTurn = false
   /** Nothing is taken from the queue before the body has begun. */
   #busy = true
+  /** A reply has been taken from the queue, and its turn has not come yet. */
+  #taking = false
   #live = false
   #checkpointing = false
   #final: Outcome | undefined
   #over = false
+  #harmless: () => void = () => undefined
   readonly #journaled: boolean
+  readonly #gates: Gates
+  /** The last number in the journal. */
+  readonly #lastEntry: number
 
   constructor(
     identity: AttemptIdentity,
@@ -85,11 +103,12 @@ export class Attempt {
     deliveries: readonly Delivery[],
     retries: ReadonlyMap<number, number>,
     port: AttemptPort,
+    versions: readonly (readonly [name: string, version: number])[] = [],
   ) {
     this.identity = identity
     this.port = port
     this.nowMs = base.wallMs
-    this.deliveredPosition = identity.fence
+    this.deliveredPosition = port.copy?.position ?? identity.fence
     this.#entries = new Map(journal.map((entry) => [entry.number, entry]))
     this.#queue = [...deliveries]
     this.#replayLeft = deliveries.length
@@ -97,7 +116,14 @@ export class Attempt {
     this.#lastNumber = base.number
     this.#lastSeq = base.seq + deliveries.length
     this.#journaled = journal.length > 0 || deliveries.length > 0 || base.number > 0
+    this.#lastEntry = journal.reduce((last, { number }) => Math.max(last, number), 0)
+    this.#gates = new Gates(versions)
     this.steps = new StepRunner(this, retries)
+    port.copy?.play({
+      mayExecute: (number) => !this.#over && this.#live && this.#gates.settled && this.awaits(number),
+      execute: (number, failed) => this.steps.start(this.#outstanding.get(number)?.step as StepTask, failed),
+      announce: (number, name) => this.sendControl('process.begun', [number, name]),
+    })
     if (base.aborted)
       this.abort.abort(new PerdureError('PERDURE_E_CANCELLED', 'The run was cancelled before its last checkpoint.'))
   }
@@ -106,17 +132,33 @@ export class Attempt {
     return this.#over
   }
 
+  get inTurn(): boolean {
+    return this.#inTurn
+  }
+
+  /** Whether the answer of this operation is still to come. */
+  awaits(number: number): boolean {
+    return this.#outstanding.has(number)
+  }
+
+  /** What a step says it is executed under. */
+  fenceOf(number: number): number {
+    return this.port.copy?.epochOf(number) ?? this.identity.fence
+  }
+
   get replaying(): boolean {
     return !this.#live
   }
 
-  /** Starts the body. */
-  begin(body: () => unknown): void {
-    this.#openTurn()
-    new Promise<unknown>((resolve) => resolve(body())).then(
-      (value) => this.#bodyEnded({ value }),
-      (error: unknown) => this.#bodyEnded({ error: failureOf(error) }),
-    )
+  /** Starts the body. Calls `harmless` when it has got beyond its journal and the steps there, or was stopped. */
+  begin(body: () => unknown, harmless: () => void = () => undefined): void {
+    this.#harmless = harmless
+    this.#takeTurn(() => {
+      insideBody(this, () => new Promise<unknown>((resolve) => resolve(body()))).then(
+        (value) => this.#bodyEnded({ value }),
+        (error: unknown) => this.#bodyEnded({ error: failureOf(error) }),
+      )
+    })
   }
 
   /** The log brings a reply. */
@@ -129,26 +171,40 @@ export class Attempt {
 
   stop(): void {
     this.#over = true
+    this.#harmless()
     this.steps.stop()
   }
 
   // Turns
 
-  #openTurn(): void {
+  #takeTurn(turn: () => void): void {
+    const begin = () => {
+      this.#taking = false
+      if (this.#over) return false
+      this.#inTurn = true
+      this.#busy = true
+      turn()
+      return true
+    }
+    this.port.turns.take(this.identity, begin, () => this.#closeTurn())
+  }
+
+  /** Code that comes from a foreign await asks nobody for its turn. */
+  #openForeignTurn(): void {
     this.#inTurn = true
     this.#busy = true
-    const { run, fence, maxTurnMs } = this.identity
-    this.port.meter.begin(run, fence, maxTurnMs)
     this.port.clock.hop(() => this.#closeTurn())
   }
 
   #closeTurn(): void {
-    this.port.meter.end()
     if (this.#over) return
     this.#inTurn = false
     if (!this.#flush()) return
     this.#busy = false
     if (this.#replayLeft === 0 && !this.#live) this.#goLive()
+    else if (this.#replayLeft > 0 && this.#replayLeft % PROGRESS_EVERY === 0)
+      this.sendControl('process.replayed', [this.#replayed - this.#replayLeft])
+    if (this.#taking) return
     if (this.#final !== undefined) return this.#finish(this.#final)
     this.#pump()
   }
@@ -156,43 +212,54 @@ export class Attempt {
   #goLive(): void {
     this.#live = true
     if (this.#journaled) this.sendControl('process.live', [this.#replayed])
-    const waiting = this.#waitingSteps
+    this.#startWaiting()
+  }
+
+  #startWaiting(): void {
+    if (!this.#live || !this.#gates.settled) return
+    const waiting = this.#waitingSteps.flatMap(({ step }) => step ?? [])
     this.#waitingSteps = []
-    for (const { step, number } of waiting) if (step && this.#outstanding.has(number)) this.steps.start(step)
+    this.steps.startFirst(waiting, this.#harmless)
+    this.port.copy?.executeGranted()
   }
 
   /** Takes the next reply, if the body is at a standstill and waits for it. */
   #pump(): void {
-    if (this.#busy || this.#over || this.#final !== undefined) return
+    if (this.#busy || this.#taking || this.#over || this.#final !== undefined) return
     const delivery = this.#queue[0]
     if (delivery === undefined) return
     if (delivery.number > this.#lastNumber) {
-      if (this.#outstanding.size > 0) this.#stopDiverged(this.#entries.get(delivery.number), undefined)
+      if (this.#outstanding.size > 0)
+        this.#stopDiverged(this.#entries.get(delivery.number) ?? elsewhere(delivery.number), undefined)
       return
     }
     this.#queue.shift()
     if (this.#replayLeft > 0) this.#replayLeft -= 1
     this.#busy = true
+    this.#taking = true
     const issued = this.#outstanding.get(delivery.number)
-    const opened = issued ? this.#open(delivery.outcome, issued) : (delivery.outcome as Outcome)
-    if (opened instanceof Promise) void opened.then((outcome) => this.#turn(delivery, issued, outcome))
+    const opened = issued ? openedFor(issued, delivery.outcome, this.port.blobs) : (delivery.outcome as Outcome)
+    const unread = (error: unknown) => this.#giveUp('process.unreadable', error)
+    if (opened instanceof Promise) opened.then((outcome) => this.#turn(delivery, issued, outcome), unread)
     else this.#turn(delivery, issued, opened)
   }
 
   #turn(delivery: Delivery, issued: Issued | undefined, outcome: Outcome): void {
     if (this.#over) return
-    this.nowMs = delivery.wallMs
-    this.deliveredPosition = Math.max(this.deliveredPosition, delivery.position)
-    this.#quietInARow = 0
-    this.#openTurn()
-    if (delivery.number === 0) this.#cancel(outcome)
-    else if (issued) this.#settle(issued, outcome)
+    this.#takeTurn(() => {
+      this.nowMs = delivery.wallMs
+      this.deliveredPosition = Math.max(this.deliveredPosition, delivery.position)
+      this.#quietInARow = 0
+      if (delivery.number === 0) insideBody(this, () => this.#cancel(outcome))
+      else if (issued) this.#settle(issued, outcome)
+    })
   }
 
   #settle(issued: Issued, outcome: Outcome): void {
     this.#outstanding.delete(issued.number)
+    this.port.copy?.answered(issued.number)
     if (issued.kind === 'process.checkpoint') this.#checkpointing = false
-    if ('value' in outcome) issued.resolve(this.port.shared ? copyValue(outcome.value) : outcome.value)
+    if ('value' in outcome) issued.resolve(presented(issued, this.port.shared ? copyValue(outcome.value) : outcome.value))
     else issued.reject(abortReason(issued, outcome.error) ?? errorOf(outcome.error))
   }
 
@@ -207,24 +274,6 @@ export class Attempt {
     }
   }
 
-  /** What is stored beside the log is fetched before its turn. */
-  #open(outcome: Stored, issued: Issued): Outcome | Promise<Outcome> {
-    if ('blob' in outcome)
-      return this.port.blobs.get(outcome.blob).then(
-        (bytes) => ({ value: decode(bytes) }),
-        (error: unknown) => ({ error: failureOf(error) }),
-      )
-    if ('error' in outcome) return outcome
-    if (issued.kind === 'process.result') return this.#open(outcome.value as Stored, { ...issued, kind: '' })
-    if (issued.alternatives === undefined) return outcome
-    const { key, value } = outcome.value as { key: string; value: unknown }
-    const winner = issued.alternatives.get(key)
-    if (winner?.kind !== 'process.result') return outcome
-    const inner = this.#open(value as Stored, { ...winner, kind: '' })
-    const wrap = (opened: Outcome): Outcome => ('value' in opened ? { value: { key, value: opened.value } } : opened)
-    return inner instanceof Promise ? inner.then(wrap) : wrap(inner)
-  }
-
   // Operations
 
   /** Issues an operation of the body. Throws nothing: what is wrong rejects. */
@@ -232,7 +281,7 @@ export class Attempt {
     return this.#admitted(() => {
       if (kind !== 'space.out') return this.#issue(kind, args, options)
       this.#quietInARow += 1
-      return this.#issue(kind, this.#quietInARow % QUIET_IN_A_ROW !== 0 ? args : [...args, { acknowledge: true }], options)
+      return this.#issue(kind, this.#quietInARow % QUIET_IN_A_ROW !== 0 ? args : acknowledged(args), options)
     })
   }
 
@@ -249,25 +298,15 @@ export class Attempt {
   }
 
   #refusal(): PerdureError | undefined {
-    if (this.steps.isInside()) {
-      return new PerdureError(
-        'PERDURE_E_IN_STEP',
-        'A step used p of its process. Its function may be called again after a crash, so it must not: return what you need, and use p after the step.',
-      )
-    }
-    if (this.#checkpointing) {
-      return new PerdureError(
-        'PERDURE_E_OUTSTANDING',
-        'An operation was issued while a checkpoint was under way. Await the checkpoint first.',
-      )
-    }
+    if (this.steps.isInside()) return insideStep()
+    if (this.#checkpointing) return duringCheckpoint()
     if (this.#inTurn || (this.#outstanding.size === 0 && !this.identity.strict)) return undefined
     return foreignAwait()
   }
 
   #issue(kind: string, args: readonly unknown[], more: Partial<Issued>): Promise<unknown> {
     const body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args, MAX_VALUE)
-    if (!this.#inTurn) this.#openTurn()
+    if (!this.#inTurn) this.#openForeignTurn()
     this.#lastNumber += 1
     const issued: Issued = { number: this.#lastNumber, kind, args, body, digest: bodyDigest(body), ...deferred(), ...more }
     this.#batch.push(issued)
@@ -319,37 +358,63 @@ export class Attempt {
 
   /** A line for people; not repeated at replay, and not before what it is based on is durable. */
   log(text: string): void {
-    if (this.#over || !this.#live) return
+    if (this.#over || (!this.#live && this.identity.attempt > 1)) return
+    if (this.port.copy?.prints(this.#lastSeq - this.#queue.length) === false) return
     const { run, key } = this.identity
     this.port.durableTo(this.deliveredPosition).then(
-      () => this.port.log(run, key, text),
+      () => outside(() => this.port.log(run, key, text)),
       () => undefined,
     )
+  }
+
+  /** What the version gate of this name says; fixed for the run from here on. */
+  version(name: string, latest: number): number {
+    const refusal = this.#over || this.#final !== undefined ? attemptOver() : this.#refusal()
+    if (refusal) throw refusal
+    const version = this.#gates.answer(name, latest, () => (this.#lastEntry > this.#lastNumber ? 'before' : 'for the first time'))
+    if (!this.#inTurn) this.#openForeignTurn()
+    return version
+  }
+
+  /** The log has a marker, at this position. */
+  marked(position: number): void {
+    this.#gates.marked()
+    this.deliveredPosition = Math.max(this.deliveredPosition, position)
+    this.#startWaiting()
   }
 
   /** Cuts the journal. The state is what a restored body starts with. */
   checkpoint(state: unknown, randoms: number): Promise<unknown> {
     return this.#admitted(() => {
-      if (this.#outstanding.size > 0) {
-        const kinds = [...this.#outstanding.values()].map(({ kind }) => kind).join(', ')
-        throw new PerdureError(
-          'PERDURE_E_OUTSTANDING',
-          `A checkpoint was asked for while ${this.#outstanding.size} operations were outstanding (${kinds}). Await them first.`,
-        )
-      }
+      if (this.#outstanding.size > 0) throw notQuiet(this.#outstanding.values())
       const { stored, upload } = store(state, this.port.blobs)
-      const issued = this.#issue('process.checkpoint', [stored, randoms], { upload })
+      const issued = this.#issue('process.checkpoint', [stored, randoms], { upload: this.#saved([stored, randoms], upload) })
       this.#checkpointing = true
       return issued
     })
+  }
+
+  /** The body of a checkpoint with the files that it saves, once they and its state are stored. */
+  #saved(args: readonly unknown[], upload: Promise<unknown> | undefined): Promise<unknown> | undefined {
+    const { files } = this.port
+    if (files === undefined) return upload
+    const body = ([changes]: readonly [FileChanges | undefined, unknown]) =>
+      changes && encodeBody(this.port.code('process.checkpoint'), [...args, changes])
+    return unheard(Promise.all([files.checkpoint(this.#lastNumber + 1), upload]).then(body))
   }
 
   /** Compares the batch with the journal and sends what is beyond it; false if the attempt ended over it. */
   #flush(): boolean {
     const batch = this.#batch
     this.#batch = []
-    const sending: Uint8Array[] = []
+    if (this.#gates.tooOld) {
+      this.#giveUp('process.diverged', this.#gates.tooOld)
+      return false
+    }
+    const sending = this.#gates.take().map((marker) => this.#control('process.version', marker))
+    const { copy } = this.port
     for (const issued of batch) {
+      if (issued.step) copy?.want(issued.number, issued.step.name)
       const expected = this.#entries.get(issued.number)
       if (expected) {
         if (expected.kind !== issued.kind || expected.digest !== issued.digest) {
@@ -357,16 +422,18 @@ export class Attempt {
           return false
         }
       } else if (issued.step) {
-        if (this.#live) this.steps.start(issued.step)
+        if (copy) sending.push(this.#headed(issued.number, encodeBody(this.port.code('process.claim'), issued.args)))
+        else if (this.#live && this.#gates.settled) void this.steps.start(issued.step)
         else this.#waitingSteps.push(issued)
       } else if (issued.upload !== undefined) {
         issued.upload.then(
-          () => this.#send([this.#headed(issued.number, issued.body)]),
+          (body) => this.#send([this.#headed(issued.number, body instanceof Uint8Array ? body : issued.body)]),
           (error: unknown) => issued.reject(error),
         )
       } else sending.push(this.#headed(issued.number, issued.body))
     }
     if (sending.length > 0) this.#send(sending)
+    copy?.executeGranted()
     return true
   }
 
@@ -379,15 +446,19 @@ export class Attempt {
     if (!this.#over) this.port.send(operations)
   }
 
+  #control(kind: string, args: readonly unknown[]): Uint8Array {
+    return this.#headed(0, encodeBody(this.port.code(kind), args))
+  }
+
   /** What the body did not issue itself: number 0. */
   sendControl(kind: string, args: readonly unknown[]): void {
-    this.#send([this.#headed(0, encodeBody(this.port.code(kind), args))])
+    this.#send([this.#control(kind, args)])
   }
 
   /** The result of a step goes under the step's own number. */
-  sendStep(number: number, name: string, outcome: Stored): void {
-    if (this.#outstanding.has(number))
-      this.#send([this.#headed(number, encodeBody(this.port.code('process.step'), [name, outcome]))])
+  sendStep(number: number, name: string, outcome: Stored, changes?: FileChanges): void {
+    const args = changes === undefined ? [name, outcome] : [name, outcome, changes]
+    if (this.#outstanding.has(number)) this.#send([this.#headed(number, encodeBody(this.port.code('process.step'), args))])
   }
 
   // Ending
@@ -395,7 +466,7 @@ export class Attempt {
   #bodyEnded(outcome: Outcome): void {
     if (this.#over) return
     this.#final = outcome
-    if (this.#inTurn || this.#busy) return
+    if (this.#inTurn || this.#busy || this.#taking) return
     if (this.#flush()) this.#finish(outcome)
   }
 
@@ -418,54 +489,12 @@ export class Attempt {
 
   #stopDiverged(expected: JournalEntry | undefined, found: JournalEntry | undefined): void {
     invariant(expected ?? found, 'a divergence shows at least one side')
-    this.sendControl('process.diverged', [failureOf(diverged(expected, found))])
+    this.#giveUp('process.diverged', diverged(expected, found))
+  }
+
+  /** This build cannot go on with the run, or nobody can: then one that is asked again later may. */
+  #giveUp(kind: 'process.diverged' | 'process.unreadable', error: unknown): void {
+    this.sendControl(kind, [failureOf(error)])
     this.stop()
   }
-}
-
-/** Why the body itself gave up the operation, or an alternative of the race, if that is how it ended. */
-function abortReason(issued: Issued, error: Failure): unknown {
-  if (error.code !== 'PERDURE_E_ABORTED') return undefined
-  const given = [issued, ...(issued.alternatives?.values() ?? [])].find(({ signal }) => signal?.aborted)
-  return given?.signal?.reason
-}
-
-function entryOf({ number, kind, args, digest }: Issued): JournalEntry {
-  return { number, kind, digest, preview: kind === 'process.step' ? preview(args[0], 80) : preview(args, 80) }
-}
-
-function argsOf(body: Uint8Array): unknown {
-  const reader = new Reader(body)
-  reader.uint()
-  return reader.value()
-}
-
-function foreignAwait(): PerdureError {
-  return new PerdureError(
-    'PERDURE_E_FOREIGN_AWAIT',
-    'An operation was issued or aborted after awaiting something that is no operation of p, while others were outstanding, so their order would not repeat. Put the foreign await into a step.',
-  )
-}
-
-function noRace(what: string): PerdureError {
-  return new PerdureError(
-    'PERDURE_E_VALUE',
-    `${what}. Issue the operations in the call, as in p.race({ job: jobs.in(template), late: p.sleep(1000) }).`,
-  )
-}
-
-/** A body need not await what it issues; then nobody is there to hear that it failed. */
-function unheard(promise: Promise<unknown>): Promise<unknown> {
-  promise.catch(() => undefined)
-  return promise
-}
-
-function deferred(): Pick<Issued, 'promise' | 'resolve' | 'reject'> {
-  let resolve: (value: unknown) => void = () => undefined
-  let reject: (error: unknown) => void = () => undefined
-  const promise = new Promise<unknown>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }

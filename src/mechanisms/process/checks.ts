@@ -43,10 +43,16 @@ export function checkStart(definition: unknown, key: unknown, input: unknown): v
 
 /** What of a definition travels with the start of a run. */
 export function optionsOf(
-  { layer, maxTurnMs, retainMs }: Pick<Definition, 'layer' | 'maxTurnMs' | 'retainMs'>,
+  { layer, replicas, maxTurnMs, retainMs }: Pick<Definition, 'layer' | 'replicas' | 'maxTurnMs' | 'retainMs'>,
   options: { readonly retainMs?: number; readonly attached?: boolean },
 ): StartOptions {
-  return { layer, maxTurnMs, retainMs: options.retainMs ?? retainMs, ...(options.attached && { attached: true }) }
+  return {
+    layer,
+    ...(replicas !== undefined && { replicas }),
+    maxTurnMs,
+    retainMs: options.retainMs ?? retainMs,
+    ...(options.attached && { attached: true }),
+  }
 }
 
 export function usage(message: string): PerdureError {

@@ -8,13 +8,16 @@
  */
 import { PerdureError } from '../../errors.ts'
 import type { Definition } from '../../support/definition.ts'
-import type { Issuer } from '../space/issuer.ts'
+import type { IssueOptions, Issuer } from '../space/issuer.ts'
 import { type Space, spaceOver } from '../space/space.ts'
 import type { Attempt } from './attempt.ts'
-import { checkKey, checkStart, optionsOf } from './checks.ts'
+import { checkKey, checkStart, optionsOf, usage } from './checks.ts'
 import { RepeatableRandom } from './random.ts'
 import { DEFAULT_RETRY, type RetryOptions, type StepInfo } from './steps.ts'
 import { store } from './storing.ts'
+
+/** Of a version gate: a name, not a text. */
+const MAX_GATE_NAME = 128
 
 export interface StepOptions {
   /** Default: 3 tries, waits of 100 ms, 200 ms, … up to 10 s. `false` tries once. */
@@ -74,6 +77,17 @@ export interface RunContext {
     input: I,
     options?: ChildOptions,
   ): Promise<ChildRun<R>>
+  /**
+   * Gates a change of this body. Answers the version of the change that this run goes by: `latest`, the one this code knows last,
+   * if no earlier execution has been beyond this place; 0, the code as it was before the gate, if one has. The answer is fixed for
+   * the run, over crashes, checkpoints and builds; a gate takes no number, so bodies may gain and lose them.
+   */
+  version(name: string, latest: number): number
+  /**
+   * A folder of this run for the files of its steps (layer `files`): after a crash it holds what the recorded steps have left, at
+   * another path. To be asked for in the step, and not to be given to operations.
+   */
+  readonly workDir: string
   /** Cuts the journal: after a crash the body starts at its top with `restored` set to this. Nothing may be outstanding. */
   checkpoint(state: unknown): Promise<void>
   /** A line for people, on the output of its node, at most once: not repeated when the body is re-executed, and lost with a crash in its turn. */
@@ -141,7 +155,7 @@ class AttemptContext implements RunContext, Issuer {
     return open
   }
 
-  issue(name: string, args: readonly unknown[], options: { signal?: AbortSignal | undefined } = {}): Promise<unknown> {
+  issue(name: string, args: readonly unknown[], options: Pick<IssueOptions, 'signal' | 'present'> = {}): Promise<unknown> {
     return this.#attempt.issue(name, args, options)
   }
 
@@ -181,12 +195,22 @@ class AttemptContext implements RunContext, Issuer {
     this.#attempt.log(parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(' '))
   }
 
-  get workDir(): never {
-    throw notYet('p.workDir')
+  get workDir(): string {
+    const { files } = this.#attempt.port
+    if (files) return files.path
+    throw usage(
+      'Only a run of layer files has a p.workDir. Define it with resilient(name, body, { layer: "files" }); a run that was started before keeps its layer.',
+    )
   }
 
-  version(): never {
-    throw notYet('p.version')
+  version(name: string, latest: number): number {
+    if (typeof name !== 'string' || name.length === 0 || name.length > MAX_GATE_NAME || !name.isWellFormed())
+      throw usage(`p.version(name, latest) needs a name of 1 to ${MAX_GATE_NAME} characters, as in p.version("fee", 1).`)
+    if (!Number.isSafeInteger(latest) || latest < 1)
+      throw usage(
+        `p.version("${name}", ${String(latest)}) needs a whole number from 1 on: 0 is the code as it was before the gate.`,
+      )
+    return this.#attempt.version(name, latest)
   }
 
   call(): Promise<never> {

@@ -8,12 +8,17 @@
 import { invariant } from '../../errors.ts'
 import type { Caller, Context, Operation, Outcome } from '../../log/machine.ts'
 import type { Stored } from './journal.ts'
+import { copiesOf, type Place } from './replication.ts'
 import type { Race, Run } from './run.ts'
 import type { ProcessState } from './state.ts'
 
-/** An `out` needs no reply; the host asks for one now and then (a third argument) to be held back. */
+/** An `out` needs no reply; the host asks for one now and then to be held back. */
 export function isQuiet(name: string, args: readonly unknown[]): boolean {
-  return (name === 'space.out' && args.length === 2) || name === 'process.withdraw'
+  return (name === 'space.out' && !isAcknowledged(args[2])) || name === 'process.withdraw'
+}
+
+function isAcknowledged(options: unknown): boolean {
+  return typeof options === 'object' && options !== null && 'acknowledge' in options
 }
 
 export function keepsJournal(run: Run): boolean {
@@ -27,8 +32,12 @@ export function deliver(state: ProcessState, run: Run, number: number, outcome: 
   journal.lastSeq += 1
   run.position = position
   if (keepsJournal(run)) journal.deliveries.push({ seq: journal.lastSeq, number, outcome, wallMs, position })
-  const node = run.node === undefined ? undefined : state.nodes.get(run.node)
-  if (node) context.note(node.session, ['deliver', run.id, run.fence, journal.lastSeq, number, outcome, wallMs])
+  const told = ({ node: name, fence }: Place) => {
+    const node = name === undefined ? undefined : state.nodes.get(name)
+    if (node) context.note(node.session, ['deliver', run.id, fence, journal.lastSeq, number, outcome, wallMs])
+  }
+  told(run)
+  for (const copy of copiesOf(run)) told(copy)
 }
 
 /** Answers one operation of a run. Returns the error of a quiet operation, which nobody is there to be told. */

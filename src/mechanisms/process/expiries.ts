@@ -1,14 +1,18 @@
 /**
- * What the machine waits for log time to do: wake sleepers, end clean-ups, forget finished runs, fence the silent.
+ * What the machine waits for log time to do: wake sleepers, end clean-ups, forget finished runs, cut off those that leave too
+ * slowly, fence the silent.
  *
  * Boundary: data. The deadlines themselves are kept by the log (`log/deadlines.ts`); this says what each of them means.
  */
 
 export interface Expiry {
-  readonly kind: 'wake' | 'cleaned' | 'forget' | 'silent'
+  readonly kind: 'wake' | 'cleaned' | 'forget' | 'handover' | 'silent'
   /** The run concerned; 0 for `silent`. */
   readonly run: number
-  /** The operation of a `wake`, the position of the suspicion of a `silent`. */
+  /**
+   * The operation of a `wake`, the fence of a `handover`, the position of the suspicion of a `silent`; of the others, how often
+   * their run had been begun anew.
+   */
   readonly number: number
   /** The node of a `silent`. */
   readonly node?: string

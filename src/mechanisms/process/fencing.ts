@@ -9,9 +9,13 @@
  */
 import type { Context, Operation, Outcome } from '../../log/machine.ts'
 import { refusal } from '../../log/outcome.ts'
+import { blame } from './claims.ts'
+import { lose } from './copies.ts'
 import { died, goOn } from './ending.ts'
+import { gone } from './moves.ts'
 import type { Node } from './nodes.ts'
 import { displace, place } from './placement.ts'
+import { isOneOfSeveral, placeAt } from './replication.ts'
 import type { Run } from './run.ts'
 import type { ProcessState } from './state.ts'
 
@@ -46,6 +50,7 @@ export function register(state: ProcessState, { caller, number, args }: Operatio
     runs: new Set(),
     suspectedAt: undefined,
     connected: true,
+    draining: undefined,
   })
   context.reply(caller, number, { value: context.position })
   place(state, context)
@@ -66,14 +71,21 @@ export function fenceTogether(state: ProcessState, nodes: readonly Node[], why: 
     context.note(node.session, ['fenced', node.name, node.boot])
     if (node.parentSession !== 0) context.note(node.parentSession, ['fenced', node.name, node.boot])
   }
-  for (const id of nodes.flatMap(({ runs }) => [...runs])) {
+  for (const { node, id } of nodes.flatMap((each) => [...each.runs].map((run) => ({ node: each, id: run })))) {
     const run = state.runs.get(id) as Run
+    const lost = placeAt(run, node.name)
+    if (lost && isOneOfSeveral(run)) {
+      lose(state, run, lost, why === 'lost' ? 'died' : 'left', context)
+      continue
+    }
+    if (why === 'lost') blame(run, run)
     displace(state, run)
     // The end of everything says nothing against any one run.
     if (why === 'lost') died(state, run, context)
     else goOn(state, run, context)
   }
   place(state, context)
+  for (const node of nodes) gone(state, node, context)
 }
 
 /** Fences the node of this name and boot, if it is still the one. */

@@ -5,20 +5,30 @@
  * code hosts in the program's own process, in worker processes, and in the simulator.
  *   H1  An attempt belongs to one placement (run and fence) of one connection; when either ends it is stopped, never resumed.
  *   H2  A step starts only if the site confirmed within half the time after which a silent node is fenced that this one is not.
+ *   H3  After `handover` of a run nothing of its attempt is sent; before it, everything that its steps have come to.
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
 import { copyValue } from '../../log/codec/codec.ts'
 import type { Connection } from '../../log/connection.ts'
+import { encodeOperation } from '../../log/operation.ts'
 import { failureOf } from '../../log/outcome.ts'
+import type { WorkFolders } from '../../log/work-folders.ts'
 import type { Definition } from '../../support/definition.ts'
 import { Attempt } from './attempt.ts'
+import type { Grant } from './claims.ts'
 import { contextOf, type RunContext } from './context.ts'
 import { SUSPICION_MS } from './fencing.ts'
+import { CopyPart, SUSPECT_DEATHS } from './granted.ts'
 import type { Delivery, JournalEntry, JournalPage, Stored } from './journal.ts'
+import type { FileRow, ManifestPage } from './manifest.ts'
 import type { AttemptSpec } from './placement.ts'
 import type { AttemptPort, TurnMeter } from './port.ts'
+import { Quarantine } from './quarantine.ts'
 import { fetchStored } from './storing.ts'
+import { Turns } from './turns.ts'
+import { WorkFiles } from './work-files.ts'
 
 export type HostedDefinition = Definition<RunContext, readonly unknown[], unknown>
 
@@ -39,9 +49,13 @@ export interface HostSpec {
   /** True where deliveries share memory with the machine. */
   readonly shared: boolean
   readonly meter: TurnMeter
+  /** Where runs of the layer files work; absent where there are none of them. */
+  readonly workFolders?: WorkFolders | undefined
   log(definition: string, key: string, text: string): void
   /** The site has replaced this node; everything here was destroyed. */
   fenced?(): void
+  /** The site asks this process to end: it has no runs any more, and gets none. */
+  retire?(): void
 }
 
 /** An attempt that is being prepared or under way. */
@@ -49,6 +63,10 @@ interface Hosted {
   readonly fence: number
   readonly early: Delivery[]
   attempt: Attempt | undefined
+  /** Of a replicated run. */
+  readonly copy: CopyPart | undefined
+  /** Of a run of the layer files, from when it is prepared. */
+  files?: WorkFiles
 }
 
 export class RunHost {
@@ -57,6 +75,8 @@ export class RunHost {
   readonly #spec: HostSpec
   readonly #definitions: ReadonlyMap<string, HostedDefinition>
   readonly #hosted = new Map<number, Hosted>()
+  readonly #turns: Turns
+  readonly #quarantine: Quarantine
   #durable: { readonly position: number; readonly resolve: () => void }[] = []
   #confirmedMs: number
   #open = true
@@ -66,6 +86,8 @@ export class RunHost {
     this.#clock = clock
     this.#spec = spec
     this.#definitions = new Map(spec.definitions.map((definition) => [definition.name, definition]))
+    this.#turns = new Turns(clock, spec.meter)
+    this.#quarantine = new Quarantine(clock)
     this.#confirmedMs = clock.monotonicMs()
   }
 
@@ -85,6 +107,12 @@ export class RunHost {
       this.#deliver(run, fence, { seq, number, outcome, wallMs, position })
     } else if (kind === 'attempt') this.#begin(run, fence, body[3] as AttemptSpec)
     else if (kind === 'stop') this.#stop(run, fence)
+    else if (kind === 'quiesce') this.#quiesce(run, fence)
+    else if (kind === 'marked') this.#marked(run, fence, position)
+    else if (kind === 'granted') this.#copy(run, fence)?.grant(body[3] as Grant)
+    else if (kind === 'lead') this.#copy(run, fence)?.lead(Number(body[3]))
+    else if (kind === 'follow') this.#copy(run, fence)?.follow()
+    else if (kind === 'retire' && body[2] === this.#spec.boot) this.#spec.retire?.()
     else if (kind === 'fenced' && body[2] === this.#spec.boot) {
       this.destroy()
       this.#spec.fenced?.()
@@ -120,6 +148,7 @@ export class RunHost {
   #deliver(run: number, fence: number, delivery: Delivery): void {
     const hosted = this.#hosted.get(run)
     if (hosted?.fence !== fence) return
+    hosted.attempt?.port.files?.delivered(delivery.number, delivery.position)
     if (hosted.attempt) hosted.attempt.deliver(delivery)
     else hosted.early.push(delivery)
   }
@@ -131,11 +160,50 @@ export class RunHost {
     this.#hosted.delete(run)
   }
 
+  #marked(run: number, fence: number, position: number): void {
+    const hosted = this.#hosted.get(run)
+    if (hosted?.fence === fence) hosted.attempt?.marked(position)
+  }
+
+  #copy(run: number, fence: number): CopyPart | undefined {
+    const hosted = this.#hosted.get(run)
+    return hosted?.fence === fence ? hosted.copy : undefined
+  }
+
+  /** The run is wanted elsewhere: as soon as no step of it is under way it is given up. */
+  #quiesce(run: number, fence: number): void {
+    const hosted = this.#hosted.get(run)
+    if (hosted?.fence !== fence) return
+    // A note comes in the middle of an operation that is being applied, so nothing may be sent at once.
+    const idle = () => this.#clock.hop(() => this.#handOver(run, hosted))
+    if (hosted.attempt) hosted.attempt.steps.quiesce(idle)
+    else idle()
+  }
+
+  #handOver(run: number, hosted: Hosted): void {
+    if (!this.#open || this.#hosted.get(run) !== hosted) return
+    const { fence } = hosted
+    const operation = {
+      caller: { kind: 'run', id: run },
+      number: 0,
+      code: this.#connection.code('process.handover'),
+      fence,
+    } as const
+    this.#send([encodeOperation(operation, [])])
+    this.#stop(run, fence)
+  }
+
   #begin(run: number, fence: number, spec: AttemptSpec): void {
     this.#hosted.get(run)?.attempt?.stop()
-    const hosted: Hosted = { fence, early: [], attempt: undefined }
+    const alone = (begin: (leave: () => void) => void) => this.#quarantine.enter(begin)
+    const copy = spec.copy && new CopyPart(spec.copy, (turn) => this.#clock.hop(turn), alone)
+    const hosted: Hosted = { fence, early: [], attempt: undefined, copy }
     this.#hosted.set(run, hosted)
-    const simple = !spec.journaled && 'value' in spec.input && (spec.base.state === null || 'value' in spec.base.state)
+    const simple =
+      !spec.journaled &&
+      spec.files === undefined &&
+      'value' in spec.input &&
+      (spec.base.state === null || 'value' in spec.base.state)
     if (simple) {
       const restored = spec.base.state && 'value' in spec.base.state ? spec.base.state.value : undefined
       return this.#execute(
@@ -168,20 +236,42 @@ export class RunHost {
       journal.retries.push(...page.retries)
       next = page.next
     }
+    if (spec.files !== undefined) hosted.files = await this.#workFiles(run, hosted.fence)
     if (this.#open && this.#hosted.get(run) === hosted)
       this.#execute(run, hosted, spec, { ...journal, next: null }, input, restored)
+    else hosted.files?.close()
+  }
+
+  async #workFiles(run: number, fence: number): Promise<WorkFiles> {
+    const { name, workFolders } = this.#spec
+    if (workFolders === undefined)
+      throw new PerdureError(
+        'PERDURE_E_USAGE',
+        `The node ${name} has no folders for runs of the layer files. Host them on another node.`,
+      )
+    const rows: FileRow[] = []
+    let next: number | null = 0
+    while (next !== null) {
+      const page = (await this.#connection.query('process', 'files', [run, fence, next])) as ManifestPage | null
+      rows.push(...(page?.files ?? []))
+      next = page?.next ?? null
+    }
+    return await WorkFiles.open(workFolders, this.#connection.blobs, `${run}-${fence}`, rows)
   }
 
   /** The journal or a blob could not be had: this node cannot go on with it. */
   #unprepared(run: number, hosted: Hosted, error: unknown): void {
-    if (this.#open && this.#hosted.get(run) === hosted)
-      this.#spec.log('', String(run), `cannot be re-executed here: ${failureOf(error).message}`)
+    if (!this.#open || this.#hosted.get(run) !== hosted) return
+    this.#hosted.delete(run)
+    const code = this.#connection.code('process.unreadable')
+    const caller = { kind: 'run', id: run } as const
+    this.#send([encodeOperation({ caller, number: 0, code, fence: hosted.fence }, [failureOf(error)])])
   }
 
   #execute(run: number, hosted: Hosted, spec: AttemptSpec, page: JournalPage, input: unknown, restored: unknown): void {
     const definition = this.#definitions.get(spec.definition)
     if (definition === undefined) return
-    const { incarnation, key, base } = spec
+    const { incarnation, attempt: count, key, base } = spec
     const entries: JournalEntry[] = page.entries.map(([number, kind, digest, preview]) => ({ number, kind, digest, preview }))
     const deliveries: Delivery[] = page.deliveries.map(([seq, number, outcome, wallMs, position]) => ({
       seq,
@@ -190,42 +280,60 @@ export class RunHost {
       wallMs,
       position,
     }))
-    const identity = { run, fence: hosted.fence, incarnation, key, maxTurnMs: definition.maxTurnMs, strict: definition.strict }
-    const attempt = new Attempt(identity, base, entries, deliveries, new Map(page.retries), this.#port(definition.name))
+    const { name, maxTurnMs, strict } = definition
+    const identity = { run, fence: hosted.fence, incarnation, attempt: count, definition: name, key, maxTurnMs, strict }
+    const attempt = new Attempt(
+      identity,
+      base,
+      entries,
+      deliveries,
+      new Map(page.retries),
+      this.#port(name, hosted),
+      spec.versions,
+    )
     hosted.attempt = attempt
     const p = contextOf(attempt, this.#own(restored), base.randoms)
     const args = this.#own(input) as readonly unknown[]
-    const begin = () => attempt.begin(() => definition.body(p, ...args))
-    if (spec.attempt === 1) begin()
-    else {
-      // Said before the body runs, and on its way before the body can do any harm. A note comes in the middle of an operation
-      // that is being applied, so nothing may be sent at once.
-      this.#clock.hop(() => {
-        attempt.sendControl('process.begun', [])
-        this.#clock.hop(() => attempt.over || begin())
-      })
-    }
+    const body = () => definition.body(p, ...args)
+    if (count === 1) attempt.begin(body)
+    else this.#again(attempt, body, spec.deaths)
     for (const delivery of hosted.early) attempt.deliver(delivery)
     hosted.early.length = 0
+  }
+
+  /**
+   * Said before the body runs, and on its way before the body can do any harm. A note comes in the middle of an operation that is
+   * being applied, so nothing may be sent at once.
+   */
+  #again(attempt: Attempt, body: () => unknown, deaths: number): void {
+    const begin = (leave?: () => void) => {
+      if (attempt.over) return leave?.()
+      attempt.sendControl('process.begun', [])
+      this.#clock.hop(() => (attempt.over ? leave?.() : attempt.begin(body, leave)))
+    }
+    this.#clock.hop(() => (deaths < SUSPECT_DEATHS ? begin() : this.#quarantine.enter(begin)))
   }
 
   #own(value: unknown): unknown {
     return this.#spec.shared ? copyValue(value) : value
   }
 
-  #port(definition: string): AttemptPort {
+  #port(definition: string, { files, copy }: Hosted): AttemptPort {
     const connection = this.#connection
-    const { logId, meter, shared } = this.#spec
+    const { logId, shared } = this.#spec
     return {
       clock: this.#clock,
       blobs: connection.blobs,
+      files,
+      copy,
       logId,
-      meter,
+      turns: this.#turns,
       shared,
       code: (name) => connection.code(name),
       send: (operations) => this.#send(operations),
       durableTo: (position) => this.#whenDurable(position),
       confirmed: () => this.#confirmed(),
+      isConfirmed: () => this.#isConfirmed(),
       log: (_run, key, text) => this.#spec.log(definition, key, text),
     }
   }
@@ -244,9 +352,13 @@ export class RunHost {
     return new Promise((resolve) => this.#durable.push({ position, resolve }))
   }
 
+  #isConfirmed(): boolean {
+    return this.#clock.monotonicMs() - this.#confirmedMs < SUSPICION_MS / 2
+  }
+
   /** The answer may itself have been long on its way, or this process stopped meanwhile: then it is asked for again (H2). */
   async #confirmed(): Promise<void> {
-    while (this.#clock.monotonicMs() - this.#confirmedMs >= SUSPICION_MS / 2) {
+    while (!this.#isConfirmed()) {
       const askedMs = this.#clock.monotonicMs()
       await this.#connection.confirm()
       this.#confirmedMs = askedMs
@@ -259,5 +371,5 @@ export function contentHash(definition: HostedDefinition): string {
   return createHash('sha256').update(definition.body.toString()).digest('hex').slice(0, 16)
 }
 
-/** Hosting inside the program itself: nothing watches the event loop, and nothing could be done about it. */
+/** Where time stands still while a turn runs, as in the simulator. */
 export const NO_METER: TurnMeter = { begin: () => undefined, end: () => undefined }

@@ -8,10 +8,12 @@
  * Boundary: no I/O, no time but the log's, no user code. Bodies are executed by `host.ts`, told by notes that can be derived
  * from the state again:
  *   ['attempt', run, fence, spec] · ['deliver', run, fence, seq, number, outcome, wallMs] · ['stop', run, fence] · ['fenced', node]
+ *   ['granted', run, fence, grant] · ['lead', run, fence, seq] · ['follow', run, fence]
+ *   ['quiesce', run, fence] · ['marked', run, fence, gate] · ['retire', node, boot]
  *
- *   P1  Operations of a run count only under the fence of its present placement; this is checked before anything else (rule 5).
+ *   P1  Operations of a run count only under the fence of a present placement; this is checked before anything else (rule 5).
  *   P2  An operation of a run takes effect once, whoever re-executes the run (rule 4).
- *   P3  A run is placed on at most one node; between two placements the first node is fenced.
+ *   P3  A run, or a copy of it, is placed on at most one node; between two placements the first node is fenced.
  */
 import { equal, preview } from '../../log/codec/codec.ts'
 import type { Caller, Context, Failure, Operation, Outcome } from '../../log/machine.ts'
@@ -21,22 +23,37 @@ import type { RunTable } from '../../log/replica.ts'
 import type { Admission } from '../../log/sessions.ts'
 import type { Layer } from '../../support/definition.ts'
 import type { EvalPort, EvalRun } from '../space/eval.ts'
+import { came, claim, holds } from './claims.ts'
+import { castOut, cutFor, diverges, follows } from './copies.ts'
 import { answer, isQuiet, keepsJournal, startRace } from './delivery.ts'
-import { answerWaiters, cancel, cancelled, end, stalled, verdictOf } from './ending.ts'
+import { begun, cancel, cancelled, end, stalled, unreadable, verdictOf } from './ending.ts'
 import { disconnected, fence, fenceNamed, fenceSuspected, fenceTogether, heard, register, suspect } from './fencing.ts'
-import { MAX_JOURNAL, type Stored } from './journal.ts'
-import { displace, place } from './placement.ts'
+import { cutOff, drain, handedOver, migrate } from './handover.ts'
+import { type JournalEntry, MAX_JOURNAL, type Stored } from './journal.ts'
+import type { FileChanges } from './manifest.ts'
+import { dropMove, dropMoves } from './moves.ts'
+import { pause, resume } from './pausing.ts'
+import { place } from './placement.ts'
 import { ask } from './queries.ts'
+import { recordFiles } from './recording.ts'
+import { journalFull, keyTaken, malformed, unknownRun } from './refusals.ts'
+import { isOneOfSeveral, placeUnder } from './replication.ts'
+import { restart } from './restarting.ts'
 import type { Run } from './run.ts'
 import { restoreInto, snapshotOf } from './snapshot.ts'
 import { type FieldPort, ProcessState } from './state.ts'
-import { isWellFormed } from './wire.ts'
+import { recordVersion } from './versions.ts'
+import { isControl, isWellFormed } from './wire.ts'
+
+/** The code of `process.step`: journals know a step by the digest of what it begins with. */
+const STEP = 49
 
 /** Previews of operations are cut to this many characters. */
 const PREVIEW = 80
 
 export interface StartOptions {
   readonly layer: Layer
+  readonly replicas?: number
   readonly maxTurnMs: number
   readonly retainMs: number
   readonly attached?: boolean
@@ -65,6 +82,16 @@ export class ProcessMachine implements RunTable, EvalPort {
     'process.end': 57,
     'process.refute': 58,
     'process.begun': 59,
+    'process.restart': 60,
+    'process.migrate': 61,
+    'process.pause': 62,
+    'process.resume': 63,
+    'process.drain': 64,
+    'process.handover': 65,
+    'process.version': 66,
+    'process.replayed': 67,
+    'process.claim': 71,
+    'process.unreadable': 68,
   }
   readonly #state = new ProcessState()
 
@@ -89,13 +116,19 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   admit(operation: IncomingOperation, context: Context): Admission {
     const run = operation.caller.kind === 'run' ? this.#state.runs.get(operation.caller.id) : undefined
-    if (run?.node === undefined || run.fence !== operation.fence) return 'refused'
-    heard(this.#state, run.node, context)
+    const sender = run && placeUnder(run, operation.fence)
+    if (run === undefined || sender?.node === undefined) return 'refused'
+    heard(this.#state, sender.node, context)
     run.position = context.position
-    const { number } = operation
-    if (number === 0) return isWellFormed(operation.name, operation.args) ? 'fresh' : 'refused'
-    if (run.journal.entries.has(number) || run.open.has(number) || run.races.has(number) || number <= run.journal.base.number)
+    const { number, name } = operation
+    if (number === 0) return isWellFormed(name, operation.args) ? 'fresh' : 'refused'
+    if (run.replication && name === 'process.step') return holds(run, sender, number) ? 'fresh' : 'settled'
+    if (run.replication === undefined && name === 'process.claim') return 'refused'
+    if (run.journal.entries.has(number) || run.open.has(number) || run.races.has(number) || number <= run.journal.base.number) {
+      if (run.replication && follows(this.#state, run, sender, entryOf(operation), context) && name === 'process.claim')
+        came(run, sender, number)
       return 'settled'
+    }
     if (run.journal.entries.size >= MAX_JOURNAL && operation.name !== 'process.checkpoint' && operation.name !== 'process.end') {
       end(this.#state, run, journalFull(run), context)
       return 'refused'
@@ -122,9 +155,27 @@ export class ProcessMachine implements RunTable, EvalPort {
       case 'process.cancel':
         return context.reply(caller, number, this.#cancel(args, context))
     }
+    if (isControl(name) && caller.kind !== 'run') return this.#control(operation, context)
     const run = caller.kind === 'run' ? this.#state.runs.get(caller.id) : undefined
     if (run) this.#applyOfRun(run, operation, context)
     else this.#applyOfClient(operation, context)
+  }
+
+  /** What people do with a run that exists. */
+  #control(operation: Operation, context: Context): void {
+    const { name, caller, number, args } = operation
+    const run = this.#state.find(args[0], args[1])
+    if (run === undefined) return context.reply(caller, number, unknownRun(args))
+    switch (name) {
+      case 'process.restart':
+        return context.reply(caller, number, restart(this.#state, run, operation, context))
+      case 'process.migrate':
+        return migrate(this.#state, run, operation, context)
+      case 'process.pause':
+        return pause(this.#state, run, operation, context)
+      case 'process.resume':
+        return context.reply(caller, number, { value: resume(this.#state, run, context) })
+    }
   }
 
   #applyOfClient(operation: Operation, context: Context): void {
@@ -148,9 +199,11 @@ export class ProcessMachine implements RunTable, EvalPort {
         return context.reply(caller, number, { value: fenceSuspected(this.#state, node, detail, context) })
       case 'process.stalled': {
         const run = this.#state.runs.get(Number(args[0]))
-        if (run && run.fence === args[1]) stalled(run)
+        if (run && placeUnder(run, args[1])) stalled(this.#state, run, args[2], context)
         return context.reply(caller, number, { value: null })
       }
+      case 'process.drain':
+        return drain(this.#state, operation, context)
       default:
         return context.reply(caller, number, refusal('PERDURE_E_PROTOCOL', `${name} is an operation of runs only.`))
     }
@@ -158,12 +211,17 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   #applyOfRun(run: Run, operation: Operation, context: Context): void {
     const { name, number, args } = operation
+    const sender = placeUnder(run, (operation as Partial<IncomingOperation>).fence) ?? run
     switch (name) {
+      case 'process.claim':
+        return claim(this.#state, run, sender, operation, context)
       case 'process.step':
         this.#state.statistics.stepsExecuted += 1
         run.journal.retries.delete(number)
-        return this.settle(run.id, number, args[1] as Outcome, context)
+        run.replication?.claims.delete(number)
+        return this.settle(run.id, number, recordFiles(run, args[2] as FileChanges | undefined) ?? (args[1] as Outcome), context)
       case 'process.retry':
+        if (run.replication && !holds(run, sender, Number(args[0]))) return
         run.journal.retries.set(Number(args[0]), Number(args[1]))
         return
       case 'process.sleep':
@@ -172,7 +230,7 @@ export class ProcessMachine implements RunTable, EvalPort {
         if (!isNewRace(run, operation)) return context.reply(operation.caller, number, malformed(name))
         return startRace(run, operation, context)
       case 'process.checkpoint':
-        return this.#checkpoint(run, number, args as [Stored, number], context)
+        return this.#checkpoint(run, operation, context)
       case 'process.withdraw': {
         const target = Number(args[0])
         const withdrawn = context.withdraw({ kind: 'run', id: run.id }, target)
@@ -181,15 +239,25 @@ export class ProcessMachine implements RunTable, EvalPort {
         return
       }
       case 'process.begun':
-        run.begun = true
-        return
+        return begun(run, sender, args[0] === undefined ? undefined : { number: Number(args[0]), name: String(args[1]) })
       case 'process.live':
-        run.live = true
-        run.diverged = undefined
+        sender.live = true
+        if (sender === run) run.diverged = undefined
         this.#state.statistics.repliesReplayed += Number(args[0])
         return
+      case 'process.handover':
+        return handedOver(this.#state, run, sender, context)
+      case 'process.version':
+        return recordVersion(this.#state, run, sender, args as [string, number], context)
+      case 'process.replayed':
+        sender.replayed = Number(args[0])
+        return
       case 'process.diverged':
-        return this.#diverged(run, args[0] as Failure, context)
+        return diverges(this.#state, run, sender, args[0] as Failure, context)
+      case 'process.unreadable':
+        if (isOneOfSeveral(run)) return castOut(this.#state, run, sender, args[0] as Failure, context)
+        unreadable(this.#state, run, args[0] as Failure, context)
+        return place(this.#state, context)
       case 'process.end':
         return end(this.#state, run, args[0] as Stored, context)
     }
@@ -203,10 +271,10 @@ export class ProcessMachine implements RunTable, EvalPort {
       const same = equal(existing.input, input)
       return context.reply(caller, number, same ? { value: { id: existing.id, fresh: false } } : keyTaken(existing, input))
     }
-    const { layer, maxTurnMs, retainMs, attached } = options
+    const { layer, replicas, maxTurnMs, retainMs, attached } = options
     const attachedTo = attached && caller.kind === 'run' ? caller.id : undefined
     const { position, wallMs: startedMs } = context
-    const run = this.#state.add({ definition, key, input, layer, maxTurnMs, retainMs, startedMs, position, attachedTo })
+    const run = this.#state.add({ definition, key, input, layer, replicas, maxTurnMs, retainMs, startedMs, position, attachedTo })
     context.reply(caller, number, { value: { id: run.id, fresh: true } })
     place(this.#state, context)
     // Its parent may have been cancelled while this was on its way.
@@ -231,9 +299,12 @@ export class ProcessMachine implements RunTable, EvalPort {
   }
 
   /** Cuts the journal: a restored body starts after operation `number` with this state. */
-  #checkpoint(run: Run, number: number, [state, randoms]: [Stored, number], context: Context): void {
-    this.settle(run.id, number, { value: undefined }, context)
-    if (!keepsJournal(run)) return
+  #checkpoint(run: Run, operation: Operation, context: Context): void {
+    const { number, args } = operation
+    const [state, randoms, changes] = args as [Stored, number, FileChanges | undefined]
+    const refused = recordFiles(run, changes)
+    this.settle(run.id, number, refused ?? { value: undefined }, context)
+    if (refused || !keepsJournal(run)) return
     run.journal.cut({
       number,
       seq: run.journal.lastSeq,
@@ -242,20 +313,13 @@ export class ProcessMachine implements RunTable, EvalPort {
       randoms,
       aborted: run.cancelled !== undefined,
     })
-  }
-
-  #diverged(run: Run, error: Failure, context: Context): void {
-    const build = this.#state.nodes.get(run.node ?? '')?.definitions.get(run.definition) ?? ''
-    run.diverged = { error: { error }, builds: [...(run.diverged?.builds ?? []), build] }
-    displace(this.#state, run)
-    this.#state.nodes.wait(run)
-    place(this.#state, context)
-    answerWaiters(this.#state, run, context)
+    cutFor(this.#state, run, (operation as Partial<IncomingOperation>).digest ?? 0, context)
   }
 
   ended(caller: Caller, context: Context): void {
     if (caller.kind === 'gateway') return
     this.#state.waiters.dropAll(caller)
+    dropMoves(this.#state, caller)
     if (caller.kind === 'run') this.#state.expiries.dropWakes(caller.id)
     else disconnected(this.#state, caller.id, context)
   }
@@ -267,7 +331,7 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   withdraw(caller: Caller, number: number): boolean {
     if (caller.kind === 'run' && this.#state.expiries.dropWake(caller.id, number)) return true
-    return this.#state.waiters.drop(caller, number)
+    return this.#state.waiters.drop(caller, number) || dropMove(this.#state, caller, number)
   }
 
   expire(token: number, context: Context): void {
@@ -278,11 +342,16 @@ export class ProcessMachine implements RunTable, EvalPort {
       case 'wake':
         return this.settle(expiry.run, expiry.number, { value: undefined }, context)
       case 'cleaned':
-        if (run && !run.ended) end(this.#state, run, { error: cancelled(run) }, context)
+        if (run && !run.ended && run.restarts === expiry.number) end(this.#state, run, { error: cancelled(run) }, context)
         return
       case 'forget':
-        if (run) this.#state.forget(run)
+        if (run?.ended && run.restarts === expiry.number) this.#state.forget(run)
         return
+      case 'handover': {
+        const late = run && placeUnder(run, expiry.number)
+        if (run && late) cutOff(this.#state, run, late, context)
+        return
+      }
       case 'silent': {
         const node = this.#state.nodes.get(expiry.node ?? '')
         if (node?.suspectedAt === expiry.number) fence(this.#state, node, 'lost', context)
@@ -292,6 +361,10 @@ export class ProcessMachine implements RunTable, EvalPort {
 
   query(question: string, args: readonly unknown[]): unknown {
     return ask(this.#state, question, args)
+  }
+
+  census(): Record<string, number> {
+    return { runs: this.#state.runs.size, nextId: this.#state.nextId, ...this.#state.statistics }
   }
 
   snapshot(): Iterable<unknown> {
@@ -305,14 +378,16 @@ export class ProcessMachine implements RunTable, EvalPort {
 
 /** Writes an operation into the journal of its run. */
 function enter(run: Run, operation: IncomingOperation): void {
-  const { number, name, args, code } = operation
-  const isStep = name === 'process.step'
-  const shown = isStep ? preview(args[0], PREVIEW) : preview(args, PREVIEW)
-  if (keepsJournal(run)) {
-    const digest = isStep ? bodyDigest(encodeBody(code, [args[0]])) : operation.digest
-    run.journal.entries.set(number, { number, kind: name, digest, preview: shown })
-  }
-  if (!isQuiet(name, args)) run.open.set(number, { kind: name, preview: shown })
+  const { number, name, args } = operation
+  const entry = entryOf(operation)
+  if (keepsJournal(run)) run.journal.entries.set(number, entry)
+  if (!isQuiet(name, args)) run.open.set(number, { kind: entry.kind, preview: entry.preview })
+}
+
+/** A step is known by its name: what it has come to is no part of what the body has asked for. */
+function entryOf({ number, name, args, digest }: IncomingOperation): JournalEntry {
+  if (name !== 'process.step' && name !== 'process.claim') return { number, kind: name, digest, preview: preview(args, PREVIEW) }
+  return { number, kind: 'process.step', digest: bodyDigest(encodeBody(STEP, [args[0]])), preview: preview(args[0], PREVIEW) }
 }
 
 /** The alternatives have numbers of their own, below that of the race and not used before. */
@@ -321,37 +396,4 @@ function isNewRace(run: Run, { number, args }: Operation): boolean {
   const { entries, base } = run.journal
   const isNew = (n: number) => n > base.number && n < number && !entries.has(n) && !run.open.has(n) && !run.races.has(n)
   return new Set(numbers).size === numbers.length && numbers.every(isNew)
-}
-
-function malformed(name: string): Outcome {
-  return refusal(
-    'PERDURE_E_PROTOCOL',
-    `Malformed operation ${name}: its arguments are not what it takes. Both sides must run the same version of perdure.`,
-  )
-}
-
-function unknownRun([definition, key]: readonly unknown[]): Outcome {
-  return refusal(
-    'PERDURE_E_UNKNOWN_RUN',
-    `There is no run of ${definition} with the key "${key}". Start it first, or look with "perdure ps".`,
-    {
-      definition,
-      key,
-    },
-  )
-}
-
-function keyTaken(run: Run, input: Stored): Outcome {
-  const found = 'value' in run.input ? preview(run.input.value, PREVIEW) : 'a large input'
-  const wanted = 'value' in input ? preview(input.value, PREVIEW) : 'a large input'
-  return refusal(
-    'PERDURE_E_KEY_TAKEN',
-    `The run ${run.definition} "${run.key}" exists with the input ${found}, not ${wanted}. Choose another key, or start it with the same input.`,
-    { definition: run.definition, key: run.key },
-  )
-}
-
-function journalFull(run: Run): Stored {
-  const message = `The run ${run.definition} "${run.key}" has issued ${MAX_JOURNAL} operations since its last checkpoint, more than a journal may hold. Call checkpoint in its loop.`
-  return { error: { name: 'PerdureError', code: 'PERDURE_E_JOURNAL_FULL', message } }
 }

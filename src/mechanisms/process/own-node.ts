@@ -9,7 +9,9 @@
 import type { Connection } from '../../log/connection.ts'
 import { failureOf } from '../../log/outcome.ts'
 import type { SiteLink } from '../../log/site.ts'
-import { type HostedDefinition, NO_METER, RunHost } from './host.ts'
+import { type HostedDefinition, RunHost } from './host.ts'
+import type { AttemptIdentity } from './port.ts'
+import { stallMeter } from './stalls.ts'
 
 interface Membership {
   readonly host: RunHost
@@ -23,6 +25,7 @@ export class OwnNode {
   readonly #definitions: readonly HostedDefinition[]
   readonly #capacity: number
   #membership: Membership | undefined
+  #unwatch: (() => void) | undefined
   #closing = false
 
   constructor(link: SiteLink, name: string, definitions: readonly HostedDefinition[], capacity: number) {
@@ -34,7 +37,7 @@ export class OwnNode {
 
   /** Rejects with `PERDURE_E_NODE_TAKEN`. */
   async join(): Promise<void> {
-    const { clock, logId, owner, pid } = this.#link
+    const { clock, logId, owner, pid, workFolders } = this.#link
     let host: RunHost | undefined
     const connection = await this.#link.connect(`host ${this.#name}`, {
       note: (body, position) => host?.note(body, position),
@@ -51,11 +54,16 @@ export class OwnNode {
       capacity: this.#capacity,
       logId,
       shared: owner,
-      meter: NO_METER,
+      workFolders,
+      meter: stallMeter(clock, (turn, heldMs) => this.#stalled(turn, heldMs)),
       log: (definition, key, text) => this.#link.hear({ event: 'log', name: this.#name, definition, key, text }),
       fenced: () => this.#fenced(),
+      retire: () => this.#retire(),
     })
     this.#membership = { host, connection, stopBeating: this.#link.beat?.(connection.session) }
+    this.#unwatch ??= this.#link.watchBodies?.(
+      this.#definitions.some(({ strict }) => strict) ? 'calls and constructors' : 'calls',
+    )
     try {
       await host.register()
     } catch (error) {
@@ -64,6 +72,20 @@ export class OwnNode {
     }
     // It may have been closed while it joined again.
     if (this.#closing) await this.close()
+  }
+
+  #stalled({ run, fence, definition, key, maxTurnMs }: AttemptIdentity, heldMs: number): void {
+    const text = `the run ${definition} "${key}" held the event loop of this program for ${heldMs} ms; its maxTurnMs allows ${maxTurnMs}. Long computations belong into workers: host(site, name, definitions, { workers }).`
+    this.#link.hear({ event: 'warning', name: this.#name, text })
+    this.#membership?.connection.client.issue('process.stalled', [run, fence, heldMs]).catch(() => undefined)
+  }
+
+  /** Somebody stops this node; the program around it goes on. */
+  #retire(): void {
+    const { hear, clock, pid } = this.#link
+    this.#closing = true
+    hear({ event: 'exit', name: this.#name, pid, reason: 'it was stopped' })
+    clock.hop(() => void this.close())
   }
 
   #fenced(): void {
@@ -86,6 +108,8 @@ export class OwnNode {
     membership?.host.destroy()
     membership?.stopBeating?.()
     membership?.connection.close()
+    this.#unwatch?.()
+    this.#unwatch = undefined
   }
 
   /** Leaves in order: the runs go on elsewhere, or wait. */

@@ -13,24 +13,43 @@ import type { Site } from '../../log/site.ts'
 import { checkName, type Definition, type DefinitionOptions } from '../../support/definition.ts'
 import { checkDefinition, checkKey, checkStart, optionsOf, usage } from './checks.ts'
 import type { RunContext } from './context.ts'
+import { DRAIN_MS } from './handover.ts'
 import { DEFAULT_CAPACITY, type HostedDefinition } from './host.ts'
 import type { Stored } from './journal.ts'
 import { OwnNode } from './own-node.ts'
+import { DEFAULT_REPLICAS, MAX_REPLICAS } from './replication.ts'
+import type { Restarted } from './restarting.ts'
 import type { RunStatus } from './run.ts'
 import { fetchStored, store } from './storing.ts'
 
 // biome-ignore lint/performance/noBarrelFile: this file is what `perdure/process` exports, and bodies are written with these.
 export { ActiveField, active, type Definition, type DefinitionOptions, type Layer } from '../../support/definition.ts'
 export type { ChildOptions, ChildRun, RaceWinner, RunContext, StepOptions } from './context.ts'
+export type { Restarted } from './restarting.ts'
 export type { RunState, RunStatus } from './run.ts'
 export type { RetryOptions, StepInfo } from './steps.ts'
 
 /** One turn of a body may hold the event loop for half a minute before its worker is killed. */
 const MAX_TURN_MS = 30_000
+/** Long enough not to keep a machine busy with starting what cannot live, short enough for bad luck twice in a row. */
+const RESTART_PAUSE_MS = 50
 const RETAIN_MS = 24 * 60 * 60 * 1000
 
-/** Layers of later versions. */
-const NOT_YET_LAYERS: readonly string[] = ['files', 'replicas']
+/** How long steps may take when the host itself closes: whoever stops a program mostly gives it ten seconds. */
+const CLOSE_DRAIN_MS = 5_000
+
+export interface DrainOptions {
+  /** How long steps under way may take; afterwards they are cut off, and executed again elsewhere. Default 30,000. */
+  readonly drainMs?: number
+}
+
+/** How the runs of a drained node left it; those in neither number ended by themselves. */
+export interface Drained {
+  readonly runs: number
+  readonly handedOver: number
+  /** Their steps under way are executed again, with the same idempotency key. */
+  readonly cutOff: number
+}
 
 /**
  * Defines a process: a body that is deterministic between the operations it awaits, so that it can be re-executed.
@@ -45,11 +64,15 @@ export function resilient<I extends readonly unknown[], R>(
   if (typeof body !== 'function')
     throw usage('resilient(name, body) needs the body as a function, as in resilient("greet", async (p, name) => …).')
   const { layer = 'journal', maxTurnMs = MAX_TURN_MS, retainMs = RETAIN_MS, strict = false } = options
-  if (NOT_YET_LAYERS.includes(layer))
-    throw new PerdureError('PERDURE_E_NOT_YET', `The layer ${layer} is part of the contract but not built yet. Use journal.`)
-  if (!['none', 'restart', 'journal'].includes(layer))
-    throw usage(`The layer of "${name}" is ${String(layer)}: expected none, restart or journal.`)
-  return { name, body, layer, maxTurnMs, retainMs, strict, module: callingModule() }
+  if (!['none', 'restart', 'journal', 'files', 'replicas'].includes(layer))
+    throw usage(`The layer of "${name}" is ${String(layer)}: expected none, restart, journal, files or replicas.`)
+  const copies = layer === 'replicas' ? { replicas: replicasOf(name, options.replicas) } : {}
+  return { name, body, layer, ...copies, maxTurnMs, retainMs, strict, module: callingModule() }
+}
+
+function replicasOf(name: string, replicas: unknown = DEFAULT_REPLICAS): number {
+  if (typeof replicas === 'number' && Number.isInteger(replicas) && replicas >= 1 && replicas <= MAX_REPLICAS) return replicas
+  throw usage(`The option replicas of "${name}" is ${String(replicas)}: expected a whole number from 1 to ${MAX_REPLICAS}.`)
 }
 
 /** The module that called the caller of this function, as a URL; undefined where the stack does not say. */
@@ -70,11 +93,23 @@ export interface HostOptions {
   readonly capacity?: number
   /** Worker processes that execute the bodies. Default: this process does, and protects itself from nothing. */
   readonly workers?: number
+  /**
+   * Pause before a worker is started again that died young, and not for the first time; twice as long after each further death,
+   * up to a hundred times this. After 20 young deaths in a row it stays dead. Default 50.
+   */
+  readonly restartPauseMs?: number
+  /** How long `close` lets steps under way finish. Default 5,000. */
+  readonly drainMs?: number
 }
 
 export interface NodeHandle extends AsyncDisposable {
   readonly name: string
-  /** Stops hosting; the runs go on elsewhere, or wait. Idempotent. */
+  /**
+   * Hands all runs over to other nodes, or lets them wait, and takes no new ones: no new step begins, those under way finish.
+   * Resolves when there are none left.
+   */
+  drain(options?: DrainOptions): Promise<Drained>
+  /** Drains for at most `drainMs` of its options, then stops hosting. Idempotent. */
   close(): Promise<void>
 }
 
@@ -92,19 +127,35 @@ export async function host(
   checkName(name, 'a node')
   for (const definition of definitions) checkDefinition(definition)
   const capacity = positive(options.capacity ?? DEFAULT_CAPACITY, 'capacity')
+  const closeMs = millisecondsOf(options.drainMs ?? CLOSE_DRAIN_MS)
   const hosted = definitions as unknown as readonly HostedDefinition[]
   const handle =
     options.workers === undefined
       ? await hostHere(site, name, hosted, capacity)
-      : await hostInWorkers(site, name, hosted, capacity, positive(options.workers, 'workers'))
-  const takeBack = site.link.beforeClose(() => handle.close())
+      : await hostInWorkers(site, name, hosted, capacity, options)
+  const drain = (drainMs: number) => site.issuer.issue('process.drain', [name, drainMs, 'stay']) as Promise<Drained>
   let closing: Promise<void> | undefined
   const close = () => {
     takeBack()
-    closing ??= handle.close()
+    // What is not there any more need not be drained.
+    closing ??= drain(closeMs).then(
+      () => handle.close(),
+      () => handle.close(),
+    )
     return closing
   }
-  return { name, close, [Symbol.asyncDispose]: close }
+  const takeBack = site.link.beforeClose(close)
+  return {
+    name,
+    drain: async ({ drainMs = DRAIN_MS } = {}) => drain(millisecondsOf(drainMs)),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function millisecondsOf(drainMs: unknown): number {
+  if (typeof drainMs === 'number' && Number.isFinite(drainMs) && drainMs >= 0) return drainMs
+  throw usage(`drainMs is ${String(drainMs)}: expected milliseconds, 0 or more.`)
 }
 
 async function hostHere(
@@ -123,8 +174,10 @@ async function hostInWorkers(
   name: string,
   definitions: readonly HostedDefinition[],
   capacity: number,
-  workers: number,
+  options: HostOptions,
 ): Promise<{ close(): Promise<void> }> {
+  const workers = positive(options.workers, 'workers')
+  const restartPauseMs = positive(options.restartPauseMs ?? RESTART_PAUSE_MS, 'restartPauseMs')
   const { workers: port } = site.link
   if (port === undefined) throw usage('This site cannot start worker processes. Host without the option workers.')
   const modules = new Set<string>()
@@ -137,7 +190,7 @@ async function hostInWorkers(
   }
   const nameOf = (n: number) => `${name}/${n}`
   return port.start(
-    { name, nameOf, modules: [...modules], definitions: definitions.map((d) => d.name), workers, capacity },
+    { name, nameOf, modules: [...modules], definitions: definitions.map((d) => d.name), workers, capacity, restartPauseMs },
     site.link,
   )
 }
@@ -157,7 +210,23 @@ export interface RunHandle<R> {
   status(): Promise<RunStatus>
   /** Tells the body to stop; it may clean up for 5 s. True if this call did it, false if the run had ended or was being cancelled. */
   cancel(reason: string): Promise<boolean>
-  restart(reason: string): Promise<void>
+  /**
+   * Begins anew from scratch, with the same input, in whatever state the run is, an ended one too; the answer says in which it was.
+   * Whoever waits for the result gets the new one. Steps are executed again, under other idempotency keys.
+   */
+  restart(reason: string): Promise<Restarted>
+  /**
+   * Holds the run: nothing of it is executed until it is resumed. What it waits for it goes on waiting for, and time passes.
+   * True if this call did it; false if it had ended, or was paused before.
+   */
+  pause(reason: string, options?: DrainOptions): Promise<boolean>
+  /** Lets it go on where it is: a paused run, and a wedged or diverged one once what was in its way is mended. True if this call did it. */
+  resume(): Promise<boolean>
+  /**
+   * Lets the run go on another node: the one named, or the least loaded. Resolves with the node; with null if the run has ended.
+   * Errors: `PERDURE_E_NO_HOST`, `PERDURE_E_UNKNOWN_NODE`.
+   */
+  migrate(node?: string, options?: DrainOptions): Promise<string | null>
 }
 
 /**
@@ -190,6 +259,7 @@ export function run<I extends readonly unknown[], R>(
 /** The same by the definition's name. */
 export function handleOf<R>(site: Site, definition: string, key: string): RunHandle<R> {
   const { main } = site.link
+  const issue = async (name: string, ...more: readonly unknown[]) => site.issuer.issue(name, [definition, key, ...more])
   return {
     key,
     async result(options = {}) {
@@ -207,14 +277,15 @@ export function handleOf<R>(site: Site, definition: string, key: string): RunHan
         },
       )
     },
-    cancel: (reason) => site.issuer.issue('process.cancel', [definition, key, String(reason)]) as Promise<boolean>,
-    restart: () =>
-      Promise.reject(
-        new PerdureError(
-          'PERDURE_E_NOT_YET',
-          'handle.restart is part of the contract but not built yet. Cancel the run and start it under another key.',
-        ),
-      ),
+    cancel: (reason) => issue('process.cancel', String(reason)) as Promise<boolean>,
+    restart: (reason) => issue('process.restart', String(reason)) as Promise<Restarted>,
+    async pause(reason, { drainMs = DRAIN_MS } = {}) {
+      return (await issue('process.pause', String(reason), millisecondsOf(drainMs))) as boolean
+    },
+    resume: () => issue('process.resume') as Promise<boolean>,
+    async migrate(node, { drainMs = DRAIN_MS } = {}) {
+      return (await issue('process.migrate', node ?? null, millisecondsOf(drainMs))) as string | null
+    },
   }
 }
 

@@ -6,6 +6,8 @@
 import { preview } from '../../log/codec/codec.ts'
 import type { Layer } from '../../support/definition.ts'
 import { journalPage, type Stored } from './journal.ts'
+import { manifestPage } from './manifest.ts'
+import { placeUnder } from './replication.ts'
 import { type Run, type RunState, type RunStatus, statusOf } from './run.ts'
 import type { ProcessState, Statistics } from './state.ts'
 
@@ -42,7 +44,11 @@ export function ask(state: ProcessState, question: string, args: readonly unknow
     }
     case 'journal': {
       const run = state.runs.get(Number(args[0]))
-      return run && run.fence === args[1] ? journalPage(run.journal, Number(args[2]), Number(args[3])) : null
+      return run && placeUnder(run, args[1]) ? journalPage(run.journal, Number(args[2]), Number(args[3])) : null
+    }
+    case 'files': {
+      const run = state.runs.get(Number(args[0]))
+      return run?.files && run.fence === args[1] ? manifestPage(run.files, Number(args[2])) : null
     }
     case 'nodes':
       return nodes(state)
@@ -129,6 +135,12 @@ export interface ShownRun extends RunStatus {
   readonly input: Stored
   readonly startedMs: number
   readonly incarnation: number
+  /** Why it was last begun anew by hand. */
+  readonly restarted?: { readonly reason: string; readonly atMs: number }
+  /** Why somebody holds it. */
+  readonly paused?: string
+  /** What its version gates have answered. */
+  readonly versions: readonly (readonly [name: string, version: number])[]
   /** Number of the checkpoint that the journal starts from; 0 for the very start. */
   readonly checkpoint: number
   /** A page of the journal. */
@@ -148,6 +160,9 @@ function show(state: ProcessState, run: Run, after: number): ShownRun {
     input: run.input,
     startedMs: run.startedMs,
     incarnation: run.incarnation,
+    ...(run.restarted && { restarted: run.restarted }),
+    ...(run.paused !== undefined && { paused: run.paused }),
+    versions: [...run.versions],
     checkpoint: run.journal.base.number,
     operations,
     next,
@@ -201,7 +216,7 @@ export interface ListedNode {
   readonly parent: string | null
   readonly boot: string
   readonly session: number
-  readonly state: 'live' | 'suspected'
+  readonly state: 'live' | 'suspected' | 'draining'
   readonly suspectedAt: number | null
   /** How many runs it has. */
   readonly runs: number
@@ -217,7 +232,7 @@ function nodes(state: ProcessState): ListedNode[] {
     parent: node.parent,
     boot: node.boot,
     session: node.session,
-    state: node.suspectedAt === undefined ? 'live' : 'suspected',
+    state: node.suspectedAt !== undefined ? 'suspected' : node.draining === undefined ? 'live' : 'draining',
     suspectedAt: node.suspectedAt ?? null,
     runs: node.runs.size,
     capacity: node.capacity,

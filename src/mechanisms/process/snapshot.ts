@@ -5,10 +5,13 @@
  * of their own, because a journal may be long.
  */
 import { inParts } from '../../log/machine.ts'
+import type { Drain } from './drains.ts'
 import type { Expiry } from './expiries.ts'
 import { type Delivery, Journal, type JournalEntry } from './journal.ts'
+import type { FileRow } from './manifest.ts'
 import type { SavedNodes } from './nodes.ts'
-import type { Race, Run } from './run.ts'
+import { savedReplication } from './replication.ts'
+import { newRun, type Race, type Run } from './run.ts'
 import type { ProcessState, Statistics } from './state.ts'
 import type { SavedWaiter } from './waiters.ts'
 
@@ -16,7 +19,15 @@ export function* snapshotOf(state: ProcessState): Generator<Part> {
   yield ['state', { nextId: state.nextId, nextToken: state.expiries.nextToken, statistics: { ...state.statistics } }]
   for (const run of state.runs.values()) {
     const { base, lastSeq, entries, deliveries, retries } = run.journal
-    yield ['run', { ...run, open: new Map(run.open), races: [...new Set(run.races.values())], journal: { base, lastSeq } }]
+    const { files, ...rest } = run
+    const own = {
+      open: new Map(run.open),
+      versions: new Map(run.versions),
+      races: [...new Set(run.races.values())],
+      replication: savedReplication(run.replication),
+    }
+    yield ['run', { ...rest, ...own, journal: { base, lastSeq } }]
+    yield* inParts('files', files?.rows ?? [], run.id) as Generator<Part>
     yield* inParts('entries', entries.values(), run.id) as Generator<Part>
     yield* inParts('deliveries', deliveries, run.id) as Generator<Part>
     yield* inParts('retries', retries, run.id) as Generator<Part>
@@ -24,6 +35,9 @@ export function* snapshotOf(state: ProcessState): Generator<Part> {
   yield ['nodes', state.nodes.saved()]
   yield* inParts('expiries', state.expiries.saved()) as Generator<Part>
   yield* inParts('waiters', state.waiters.saved()) as Generator<Part>
+  yield* inParts('movers', state.movers.saved()) as Generator<Part>
+  yield* inParts('pausers', state.pausers.saved()) as Generator<Part>
+  for (const [position, drain] of state.drains.saved()) yield ['drain', position, drain]
 }
 
 export function restoreInto(state: ProcessState, part: unknown): void {
@@ -45,12 +59,21 @@ export function restoreInto(state: ProcessState, part: unknown): void {
     case 'retries':
       for (const [number, failed] of saved[2]) journalOf(state, saved[1]).retries.set(number, failed)
       return
+    case 'files':
+      for (const row of saved[2]) state.runs.get(saved[1])?.files?.add(row)
+      return
     case 'nodes':
       return state.nodes.restore(saved[1])
     case 'expiries':
       return state.expiries.restore(saved[1])
     case 'waiters':
       return state.waiters.restore(saved[1])
+    case 'movers':
+      return state.movers.restore(saved[1])
+    case 'pausers':
+      return state.pausers.restore(saved[1])
+    case 'drain':
+      return state.drains.add(saved[1], saved[2])
   }
 }
 
@@ -60,12 +83,14 @@ type Part =
   | readonly ['entries', run: number, readonly JournalEntry[]]
   | readonly ['deliveries', run: number, readonly Delivery[]]
   | readonly ['retries', run: number, readonly (readonly [number: number, failed: number])[]]
+  | readonly ['files', run: number, readonly FileRow[]]
   | readonly ['nodes', SavedNodes]
   | readonly ['expiries', readonly (readonly [token: number, expiry: Expiry])[]]
-  | readonly ['waiters', readonly SavedWaiter[]]
+  | readonly ['waiters' | 'movers' | 'pausers', readonly SavedWaiter[]]
+  | readonly ['drain', position: number, Drain]
 
-/** A run in a snapshot: its journal is written behind it. */
-export type SavedRun = Omit<Run, 'journal' | 'races'> & {
+/** A run in a snapshot: its journal and its files are written behind it. */
+export type SavedRun = Omit<Run, 'journal' | 'races' | 'files'> & {
   readonly races: readonly Race[]
   readonly journal: Pick<Journal, 'base' | 'lastSeq'>
 }
@@ -82,7 +107,8 @@ function runFrom(saved: SavedRun): Run {
   const journal = new Journal(saved.journal.base)
   journal.lastSeq = saved.journal.lastSeq
   const races = new Map(saved.races.flatMap((race) => race.alternatives.map(([, number]) => [number, race] as const)))
-  return { ...saved, open: new Map(saved.open), races, journal }
+  // What a snapshot of an earlier version does not know is as in a new run.
+  return { ...newRun(saved), ...saved, open: new Map(saved.open), races, journal }
 }
 
 function journalOf(state: ProcessState, run: number): Journal {

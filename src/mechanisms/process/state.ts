@@ -5,8 +5,9 @@
  * `ending.ts` (how runs end) and `fencing.ts` (how nodes come and go).
  */
 import type { Context, Outcome } from '../../log/machine.ts'
+import { Drains } from './drains.ts'
 import { Expiries, type Expiry } from './expiries.ts'
-import { NodeTable } from './nodes.ts'
+import { type Node, NodeTable } from './nodes.ts'
 import { type NewRun, newRun, type Run } from './run.ts'
 import { Waiters } from './waiters.ts'
 
@@ -25,16 +26,26 @@ export class ProcessState {
   readonly nodes: NodeTable = new NodeTable()
   readonly expiries: Expiries = new Expiries()
   readonly waiters: Waiters = new Waiters()
+  /** Who waits for a run to have moved, or to have stopped. */
+  readonly movers: Waiters = new Waiters()
+  readonly pausers: Waiters = new Waiters()
+  readonly drains: Drains = new Drains()
+  /** Runs that have left a place on demand, and draining nodes that have none left, in this entry; empty between two. */
+  readonly left: Run[] = []
+  readonly emptied: Node[] = []
   readonly statistics: Statistics = { nodesLost: 0, runsResumed: 0, stepsExecuted: 0, repliesReplayed: 0 }
+  /** Those of layer `replicas` that have a place. */
+  readonly replicated: Set<Run> = new Set()
   completeField: FieldPort = () => undefined
   readonly #ids = new Map<string, number>()
+  /** By the id of the parent. */
+  readonly #attached = new Map<number, Set<Run>>()
   #nextId = 1
 
   add(spec: Omit<NewRun, 'id'>): Run {
     const run = newRun({ ...spec, id: this.#nextId })
     this.#nextId += 1
-    this.runs.set(run.id, run)
-    this.#ids.set(nameOf(run.definition, run.key), run.id)
+    this.restoreRun(run)
     this.nodes.wait(run)
     return run
   }
@@ -47,6 +58,13 @@ export class ProcessState {
   forget(run: Run): void {
     this.runs.delete(run.id)
     this.#ids.delete(nameOf(run.definition, run.key))
+    this.#attached.delete(run.id)
+    if (run.attachedTo !== undefined) this.#attached.get(run.attachedTo)?.delete(run)
+  }
+
+  /** Those that are cancelled together with this one, in the order of their starts. */
+  attachedTo(run: Run): readonly Run[] {
+    return [...(this.#attached.get(run.id) ?? [])]
   }
 
   expireAt(context: Context, deadlineMs: number, expiry: Expiry): void {
@@ -66,6 +84,10 @@ export class ProcessState {
   restoreRun(run: Run): void {
     this.runs.set(run.id, run)
     this.#ids.set(nameOf(run.definition, run.key), run.id)
+    if (run.replication && run.node !== undefined) this.replicated.add(run)
+    if (run.attachedTo === undefined) return
+    const siblings = this.#attached.get(run.attachedTo) ?? new Set()
+    this.#attached.set(run.attachedTo, siblings.add(run))
   }
 }
 

@@ -5,14 +5,17 @@
  * an idempotency key that is the same for every try, and a fence that grows with every placement of the run.
  *   T1  A function is called only when everything delivered to its run is durable and the host was not long ago confirmed.
  *   T2  A failed try that is to be repeated is an entry, so that the count of tries survives crashes.
+ *   T3  A step that may have ended a process is announced before it is executed again.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Timer } from '../../clock.ts'
 import { PerdureError } from '../../errors.ts'
 import { failureOf } from '../../log/outcome.ts'
 import type { Stored } from './journal.ts'
-import type { AttemptIdentity, AttemptPort } from './port.ts'
+import type { FileChanges } from './manifest.ts'
+import type { AttemptPort } from './port.ts'
+import { callingStep, insideStep, type Scoped } from './scope.ts'
 import { store } from './storing.ts'
+import type { Visit } from './work-files.ts'
 
 export interface RetryOptions {
   /** How often the function is tried in all. Default 3. */
@@ -46,23 +49,31 @@ export interface StepTask {
 
 export const DEFAULT_RETRY: Required<RetryOptions> = { attempts: 3, delayMs: 100, factor: 2, maxDelayMs: 10_000 }
 
+/** Steps under way at once that are told of one by one when they are executed again. */
+const MAX_ANNOUNCED = 8
+
 /** The attempt whose steps these are. */
-export interface StepOwner {
-  readonly identity: AttemptIdentity
+export interface StepOwner extends Scoped {
+  awaits(number: number): boolean
+  fenceOf(number: number): number
   readonly port: AttemptPort
   readonly over: boolean
   readonly deliveredPosition: number
-  sendStep(number: number, name: string, outcome: Stored): void
+  sendStep(number: number, name: string, outcome: Stored, changes?: FileChanges): void
   sendControl(kind: string, args: readonly unknown[]): void
 }
 
-const insideStep = new AsyncLocalStorage<StepOwner>()
+/** The function of a step was not called. */
+const NOT_BEGUN: unique symbol = Symbol('not begun')
 
 export class StepRunner {
   readonly #attempt: StepOwner
   readonly #retries: ReadonlyMap<number, number>
   readonly #running = new Map<number, AbortController>()
   readonly #timers = new Set<Timer>()
+  /** Functions under way whose result is not on its way yet. */
+  #calling = 0
+  #whenIdle: (() => void) | undefined
 
   constructor(attempt: StepOwner, retries: ReadonlyMap<number, number>) {
     this.#attempt = attempt
@@ -71,11 +82,29 @@ export class StepRunner {
 
   /** Whether the caller is called from the function of a step of this attempt. */
   isInside(): boolean {
-    return insideStep.getStore() === this.#attempt
+    return callingStep() === this.#attempt
   }
 
-  start(task: StepTask): void {
-    this.#try(task, this.#retries.get(task.number) ?? 0).catch((error: unknown) => {
+  /** Those that the body waits for when its journal ends: an earlier attempt may have begun them. Calls `tried` when all have been tried. */
+  startFirst(tasks: readonly StepTask[], tried: () => void): void {
+    const { identity, port } = this.#attempt
+    const start = () => {
+      const wanted = tasks.filter(({ number }) => !this.#attempt.over && this.#attempt.awaits(number))
+      void Promise.all(wanted.map((task) => this.#run(task))).then(tried)
+    }
+    if (identity.attempt === 1 || tasks.length === 0) return start()
+    for (const { number, name } of tasks.slice(0, MAX_ANNOUNCED)) this.#attempt.sendControl('process.begun', [number, name])
+    // On its way before any of them can do harm.
+    port.clock.hop(start)
+  }
+
+  /** Resolves when the first try is over. */
+  start(task: StepTask, failed?: number): Promise<void> {
+    return this.#run(task, failed)
+  }
+
+  #run(task: StepTask, failed: number = this.#retries.get(task.number) ?? 0): Promise<void> {
+    return this.#try(task, failed).catch((error: unknown) => {
       if (!this.#attempt.over) this.#attempt.sendStep(task.number, task.name, { error: failureOf(error) })
     })
   }
@@ -89,27 +118,66 @@ export class StepRunner {
     for (const number of [...this.#running.keys()]) this.cancel(number)
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
+    this.#attempt.port.files?.close()
+  }
+
+  /** Starts no function any more, and calls back as soon as none is under way. */
+  quiesce(idle: () => void): void {
+    this.#whenIdle = idle
+    this.#heedIdle()
   }
 
   async #try(task: StepTask, failed: number): Promise<void> {
-    const { port, deliveredPosition } = this.#attempt
+    const { files } = this.#attempt.port
     const controller = new AbortController()
     this.#running.set(task.number, controller)
-    await port.durableTo(deliveredPosition)
-    await port.confirmed()
-    if (this.#attempt.over || controller.signal.aborted) return
+    if (files === undefined) return this.#tryIn(undefined, task, failed, controller)
+    let visit: Visit | undefined
     try {
-      const value = await this.#call(task, failed + 1, controller)
+      const entered = await files.enter(task.number)
+      visit = entered
+      // A function that does not heed its signal keeps nobody waiting.
+      controller.signal.addEventListener('abort', () => entered.leave(), { once: true })
+      await this.#tryIn(visit, task, failed, controller)
+    } catch (error) {
+      if (!this.#gone(task, controller)) this.#failed(task, failed + 1, error)
+    } finally {
+      visit?.leave()
+    }
+  }
+
+  /** `folder`: of a run that has one. */
+  async #tryIn(folder: Visit | undefined, task: StepTask, failed: number, controller: AbortController): Promise<void> {
+    const { port, deliveredPosition } = this.#attempt
+    await port.durableTo(Math.max(deliveredPosition, port.files?.position ?? 0))
+    await port.confirmed()
+    if (this.#attempt.over || controller.signal.aborted || this.#whenIdle) return
+    this.#calling += 1
+    let began = true
+    try {
+      const value = await this.#call(task, failed + 1, controller, folder)
       if (this.#gone(task, controller)) return
+      began = value !== NOT_BEGUN
+      if (!began) return
       const { stored, upload } = store(value, port.blobs)
+      const saved = folder && (await Promise.all([folder.save(), upload]))
       await upload
       if (this.#gone(task, controller)) return
       this.#running.delete(task.number)
-      this.#attempt.sendStep(task.number, task.name, stored)
+      folder?.keep()
+      this.#attempt.sendStep(task.number, task.name, stored, saved?.[0])
     } catch (error) {
       if (this.#gone(task, controller)) return
       this.#failed(task, failed + 1, error)
+    } finally {
+      this.#calling -= 1
+      this.#heedIdle()
+      if (!began) void this.#run(task, failed)
     }
+  }
+
+  #heedIdle(): void {
+    if (this.#calling === 0) this.#whenIdle?.()
   }
 
   #gone(task: StepTask, controller: AbortController): boolean {
@@ -118,7 +186,7 @@ export class StepRunner {
 
   #failed(task: StepTask, failed: number, error: unknown): void {
     const { attempts, delayMs, factor, maxDelayMs } = task.retry
-    if (failed >= attempts || PerdureError.is(error, 'PERDURE_E_VALUE')) {
+    if (failed >= attempts || PerdureError.is(error, 'PERDURE_E_VALUE') || PerdureError.is(error, 'PERDURE_E_FILES')) {
       this.#running.delete(task.number)
       return this.#attempt.sendStep(task.number, task.name, { error: failureOf(error) })
     }
@@ -131,11 +199,11 @@ export class StepRunner {
     })
   }
 
-  #call(task: StepTask, attempt: number, controller: AbortController): Promise<unknown> {
+  #call(task: StepTask, attempt: number, controller: AbortController, folder: Visit | undefined): Promise<unknown> {
     const { identity, port } = this.#attempt
-    const { run, incarnation, fence, maxTurnMs } = identity
+    const { run, incarnation } = identity
     const idempotencyKey = `${port.logId}:${run}:${incarnation}:${task.number}`
-    const info: StepInfo = { idempotencyKey, attempt, fence, signal: controller.signal }
+    const info: StepInfo = { idempotencyKey, attempt, fence: this.#attempt.fenceOf(task.number), signal: controller.signal }
     return new Promise((resolve, reject) => {
       const timer =
         task.timeoutMs === undefined
@@ -146,12 +214,23 @@ export class StepRunner {
               reject(error)
             })
       const settled = () => timer && this.#forget(timer)
-      port.meter.begin(run, fence, maxTurnMs)
-      port.clock.hop(() => port.meter.end())
-      insideStep
-        .run(this.#attempt, () => new Promise((done) => done(task.fn(info))))
-        .then(resolve, reject)
-        .finally(settled)
+      const begin = () => {
+        // The turn may have been long in coming: T1 is asked for again, and nothing begins that is to be handed over.
+        if (!port.isConfirmed() || this.#whenIdle) {
+          settled()
+          resolve(NOT_BEGUN)
+          return false
+        }
+        if (this.#attempt.over || controller.signal.aborted) {
+          reject(controller.signal.reason)
+          return false
+        }
+        const called = insideStep(this.#attempt, () => new Promise((done) => done(task.fn(info))))
+        folder?.follow(called)
+        called.then(resolve, reject).finally(settled)
+        return true
+      }
+      port.turns.take(identity, begin, () => undefined)
     })
   }
 

@@ -4,6 +4,8 @@
  *
  * Boundary: pure checks of form. Whether an operation is allowed now is the business of the machine.
  */
+import { isFileChanges } from './manifest.ts'
+import { MAX_REPLICAS } from './replication.ts'
 
 type Check = (value: unknown) => boolean
 
@@ -30,10 +32,12 @@ const isKept: Check = (value) => has(value, { value: isAnything }) || has(value,
 const isStored: Check = (value) => isKept(value) || has(value, { error: isFailure })
 const isBuild: Check = (value) => fits(value, [isText, isText])
 
-const LAYERS: readonly unknown[] = ['none', 'restart', 'journal']
+const LAYERS: readonly unknown[] = ['none', 'restart', 'journal', 'files', 'replicas']
+const isReplicas: Check = (value) => isCount(value) && (value as number) >= 1 && (value as number) <= MAX_REPLICAS
 const isStart: Check = (value) =>
   has(value, {
     layer: (layer) => LAYERS.includes(layer),
+    replicas: optional(isReplicas),
     maxTurnMs: isDuration,
     retainMs: isDuration,
     attached: optional((attached) => typeof attached === 'boolean'),
@@ -48,6 +52,11 @@ const FOLDABLE: readonly unknown[] = [
   'space.rdp',
   'space.count',
   'space.eval',
+  'space.collect',
+  'space.copyCollect',
+  'space.atomic',
+  'space.ack',
+  'space.release',
   'process.sleep',
   'process.start',
   'process.result',
@@ -71,20 +80,37 @@ const ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
   'process.suspect': [isText, isText],
   'process.fence': [isText, orNull(isCount)],
   'process.refute': [isText],
-  'process.stalled': [isCount, isCount],
+  'process.stalled': [isCount, isCount, optional(isDuration)],
   'process.start': [isText, isText, isKept, isStart],
   'process.result': [isText, isText],
   'process.cancel': [isText, isText, isText],
-  'process.step': [isText, isStored],
+  'process.claim': [isText],
+  'process.step': [isText, isStored, optional(isFileChanges)],
   'process.retry': [isCount, isCount],
   'process.sleep': [isSleep],
   'process.race': [isAlternatives],
-  'process.checkpoint': [isKept, isCount],
+  'process.checkpoint': [isKept, isCount, optional(isFileChanges)],
   'process.withdraw': [isCount],
-  'process.begun': [],
+  'process.begun': [optional(isCount), optional(isText)],
   'process.live': [isCount],
   'process.diverged': [isFailure],
   'process.end': [isStored],
+  'process.restart': [isText, isText, isText],
+  'process.migrate': [isText, isText, orNull(isText), isSleep],
+  'process.pause': [isText, isText, isText, isSleep],
+  'process.resume': [isText, isText],
+  'process.drain': [isText, isSleep, (then) => then === 'stay' || then === 'stop'],
+  'process.handover': [],
+  'process.version': [isText, isCount],
+  'process.replayed': [isCount],
+  'process.unreadable': [isFailure],
+}
+
+const CONTROLS: readonly unknown[] = ['process.restart', 'process.migrate', 'process.pause', 'process.resume']
+
+/** What people do with one run, named by its definition and key. */
+export function isControl(name: string): boolean {
+  return CONTROLS.includes(name)
 }
 
 export function isWellFormed(name: string, args: readonly unknown[]): boolean {
@@ -92,8 +118,9 @@ export function isWellFormed(name: string, args: readonly unknown[]): boolean {
   return checks !== undefined && fits(args, checks)
 }
 
+/** What is missing at the end is undefined: an older version did not send it. */
 function fits(value: unknown, checks: readonly Check[]): boolean {
-  return Array.isArray(value) && value.length === checks.length && checks.every((check, i) => check(value[i]))
+  return Array.isArray(value) && value.length <= checks.length && checks.every((check, i) => check(value[i]))
 }
 
 function has(value: unknown, checks: Readonly<Record<string, Check>>): boolean {

@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { PerdureError } from '../../errors.ts'
+import type { DrainOptions, ReasonOptions } from './control.ts'
 import type { LogOptions } from './look.ts'
 import { complain, EXIT_FAILED, EXIT_USAGE, errorJson, exitCodeOf, sayJson } from './output.ts'
 import type { RunOptions } from './run.ts'
@@ -13,8 +14,7 @@ import type { CancelOptions, LookOptions } from './runs.ts'
 
 /** Commands of later versions: not listed, and refused by name. */
 const NOT_YET = [
-  ...['node', 'dev', 'faults', 'restart', 'migrate', 'pause', 'resume', 'drain', 'stop', 'checkpoint', 'load-policy'],
-  ...['promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo'],
+  ...['node', 'dev', 'faults', 'checkpoint', 'load-policy', 'promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo'],
 ]
 
 const URL_HELP = 'the site: a folder, as in ./perdure-data (default: $PERDURE_URL, else ./perdure-data)'
@@ -72,6 +72,7 @@ function commands(exit: (code: number) => void): Command {
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace('[options] ', '')}`.trim() })
   addRun(program, exit)
   addRuns(program)
+  addControls(program)
   addLooks(program)
   for (const name of NOT_YET) addNotYet(program, name)
   return program
@@ -117,6 +118,54 @@ function addRuns(program: Command): void {
     .argument('<run>', RUN_HELP)
     .option('--reason <text>', 'what the run and those who wait for it are told')
     .action(async (run: string, options: CancelOptions) => (await import('./runs.ts')).cancelRun(run, options))
+}
+
+const DRAIN_HELP = 'how long steps under way may take, in milliseconds, before they are cut off (default: 30000)'
+
+function addControls(program: Command): void {
+  add(
+    program,
+    'restart',
+    'Begin a run anew from scratch, with the same input, in whatever state it is.\nIts steps are executed again, under other idempotency keys.',
+    "perdure restart greet-1 --reason 'the body is mended'",
+  )
+    .argument('<run>', RUN_HELP)
+    .option('--reason <text>', 'what is recorded with it')
+    .action(async (run: string, options: ReasonOptions) => (await import('./control.ts')).restartRun(run, options))
+  add(
+    program,
+    'migrate',
+    'Let a run go on another node. No step is executed twice, unless one takes too long.',
+    'perdure migrate greet-1 node-2',
+  )
+    .argument('<run>', RUN_HELP)
+    .argument('[node]', 'the node it is to go on (default: the least loaded other one)')
+    .option('--drain-ms <ms>', DRAIN_HELP)
+    .action(async (run: string, node: string | undefined, options: DrainOptions) =>
+      (await import('./control.ts')).migrateRun(run, node, options),
+    )
+  add(
+    program,
+    'pause',
+    'Hold a run: nothing of it is executed until it is resumed. Time passes, and what it waits for comes.',
+    "perdure pause greet-1 --reason 'not before Monday'",
+  )
+    .argument('<run>', RUN_HELP)
+    .option('--reason <text>', 'why, for those who look at it')
+    .option('--drain-ms <ms>', DRAIN_HELP)
+    .action(async (run: string, options: ReasonOptions & DrainOptions) => (await import('./control.ts')).pauseRun(run, options))
+  add(program, 'resume', 'Let a paused run go on.', 'perdure resume greet-1')
+    .argument('<run>', RUN_HELP)
+    .action(async (run: string, options: LookOptions) => (await import('./control.ts')).resumeRun(run, options))
+  addDrain(program, 'drain', 'Hand all runs of a node over to others, or let them wait; it takes no new ones.', 'stay')
+  addDrain(program, 'stop', 'Drain a node, then end its process; it is not started again.', 'stop')
+}
+
+function addDrain(program: Command, name: string, description: string, then: 'stay' | 'stop'): void {
+  add(program, name, description, `perdure ${name} node-1 --drain-ms 10000`)
+    .argument('<node>', 'the name of a node, or of a program whose workers are nodes')
+    .option('--drain-ms <ms>', DRAIN_HELP)
+    .action(async (node: string, options: DrainOptions) => (await import('./control.ts')).drainNode(node, then, options))
 }
 
 function addLooks(program: Command): void {

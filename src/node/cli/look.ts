@@ -3,6 +3,7 @@
  *
  * Boundary: questions to the site and their answers on the screen.
  */
+import { PerdureError } from '../../errors.ts'
 import type { Connection } from '../../log/connection.ts'
 import type { HistoryPage, ListedEntry } from '../../log/history.ts'
 import type { Caller } from '../../log/machine.ts'
@@ -85,7 +86,8 @@ export function showLog(options: LogOptions): Promise<void> {
       for (const entry of entries) print(entry, names)
       return entries.length
     }
-    let page = from === undefined ? await ask('last', limit) : await ask('entries', from, Math.min(limit, PAGE))
+    const begin = (position: number) => ask('entries', position, Math.min(limit, PAGE))
+    let page = from === undefined ? await ask('last', limit) : await begin(from).catch((error) => begin(firstLeft(error)))
     let left = limit - (await show(page))
     while (left > 0 && !page.atEnd) {
       page = await ask('entries', page.next.position, Math.min(left, PAGE), page.next.index)
@@ -100,6 +102,14 @@ export function showLog(options: LogOptions): Promise<void> {
       await show(page)
     }
   })
+}
+
+/** The position from which on there is a log, when what was asked for has been trimmed. */
+function firstLeft(error: unknown): number {
+  const first = PerdureError.is(error, 'PERDURE_E_TRIMMED') ? error.data.first : undefined
+  if (typeof first !== 'number') throw error
+  remark(`the log begins at position ${first}; earlier entries were trimmed`)
+  return first
 }
 
 /** Resolves when this process is told to stop. */

@@ -49,6 +49,8 @@ export function describeEvent(event: HostEvent): string {
       return `${event.name} is process ${event.pid}`
     case 'exit':
       return event.pid === 0 ? `${event.name} ${event.reason}` : `${event.name} (process ${event.pid}) ended: ${event.reason}`
+    case 'warning':
+      return `${event.name}: warning: ${event.text}`
     case 'log':
       return `${event.name} ${event.definition}/${event.key}: ${event.text}`
   }

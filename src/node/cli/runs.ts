@@ -82,7 +82,7 @@ export function showRun(text: string, options: LookOptions): Promise<void> {
 }
 
 /** RUN is a key, or definition/key where several definitions have a run of this key. */
-async function resolveRun(connection: Connection, text: string): Promise<RunName> {
+export async function resolveRun(connection: Connection, text: string): Promise<RunName> {
   const found = (await connection.query('process', 'named', [text])) as readonly RunName[]
   const [first, ...others] = found
   if (first === undefined) {
@@ -118,12 +118,14 @@ async function shownStored(stored: Stored, connection: Connection): Promise<Cont
 }
 
 function shownJson(run: ShownRun, input: Content, outcome: Content | undefined): object {
-  const { definition, key, state, startedMs, endedMs, next: _, operations, outcome: __, ...rest } = run
+  const { definition, key, state, startedMs, endedMs, next: _, operations, outcome: __, restarted, versions, ...rest } = run
   return {
     definition,
     key,
     state,
     ...rest,
+    ...(restarted && { restarted: { reason: restarted.reason, at: isoTime(restarted.atMs) } }),
+    versions: Object.fromEntries(versions),
     ...('value' in input && { input: input.value }),
     started: isoTime(startedMs),
     ...(endedMs !== undefined && { ended: isoTime(endedMs) }),
@@ -140,11 +142,12 @@ function shownLines(run: ShownRun, input: Content, outcome: Content | undefined)
   ]
   // Of a run that failed, the reason is the error below.
   if (run.reason !== undefined && outcome === undefined) lines.push(field('why', run.reason))
-  if (run.node !== undefined) lines.push(field('node', run.node))
+  if (run.node !== undefined) lines.push(field('node', (run.replicas?.nodes ?? [run.node]).join(', ')))
   const ended =
     run.endedMs === undefined ? '' : `, ended ${clockTime(run.endedMs)} after ${duration(run.endedMs - run.startedMs)}`
   lines.push(field('started', clockTime(run.startedMs) + ended))
   lines.push(field('attempt', `${run.attempt} (layer ${run.layer}, last touched at position ${run.position})`))
+  lines.push(...lifeLines(run).map(([name, text]) => field(name, text)))
   if ('value' in input) lines.push(field('input', shown(input.value)))
   lines.push(...journalLines(run))
   if (outcome && 'value' in outcome) lines.push(field('result', shown(outcome.value)))
@@ -152,9 +155,18 @@ function shownLines(run: ShownRun, input: Content, outcome: Content | undefined)
   return lines
 }
 
+/** What people have done with it, and by which versions it goes. */
+function lifeLines({ incarnation, restarted, versions }: ShownRun): readonly (readonly [string, string])[] {
+  const anew = restarted ? `: begun anew on ${clockTime(restarted.atMs)}, ${restarted.reason}` : ''
+  return [
+    ...(incarnation > 1 ? [['life', `${incarnation}${anew}`] as const] : []),
+    ...(versions.length > 0 ? [['versions', versions.map(([name, version]) => `${name} ${version}`).join(', ')] as const] : []),
+  ]
+}
+
 function journalLines({ operations, checkpoint, endedMs, layer }: ShownRun): readonly string[] {
   if (endedMs !== undefined) return [styled('dim', 'journal   (a run that has ended needs none)')]
-  if (layer !== 'journal') return [styled('dim', `journal   (layer ${layer} keeps none)`)]
+  if (layer === 'none' || layer === 'restart') return [styled('dim', `journal   (layer ${layer} keeps none)`)]
   const since = checkpoint === 0 ? '' : ` since the checkpoint, operation ${checkpoint}`
   const lines = [styled('dim', `journal   ${operations.length} ${operations.length === 1 ? 'operation' : 'operations'}${since}`)]
   return [...lines, ...operations.flatMap(operationLines)]

@@ -289,6 +289,14 @@ describe('what repeats and writes nothing', () => {
     const lines = stage.lines
     expect(new Set(lines).size).toBe(lines.length)
   })
+
+  test('a line of p.log in front of the first operation is printed too', async () => {
+    const { stage } = await disturbed(async (p) => {
+      p.log('begins')
+      await p.sleep(1)
+    }, 1_000)
+    expect(stage.lines).toEqual([expect.stringContaining('begins')])
+  })
 })
 
 describe('values', () => {

@@ -62,8 +62,9 @@ describe('starting', () => {
     expect(() => resilient(name, async () => 1)).toThrow(expect.objectContaining({ code: 'PERDURE_E_NAME' }))
   })
 
-  test.each(['files', 'replicas'] as const)('the layer %s is not built yet and says so', (layer) => {
-    expect(() => resilient('x', async () => 1, { layer })).toThrow(expect.objectContaining({ code: 'PERDURE_E_NOT_YET' }))
+  test('a layer that is none is refused', () => {
+    const layer = 'triple' as 'journal'
+    expect(() => resilient('x', async () => 1, { layer })).toThrow(expect.objectContaining({ code: 'PERDURE_E_USAGE' }))
   })
 
   test('input, result and step results over 128 kB go beside the log by themselves', async () => {

@@ -11,6 +11,7 @@ import { serve } from '../../../src/log/wire/server.ts'
 import { type HostedDefinition, NO_METER, RunHost } from '../../../src/mechanisms/process/host.ts'
 import type { Definition, RunContext } from '../../../src/mechanisms/process/process.ts'
 import { openGateway } from '../../../src/node/compose.ts'
+import { SimulatedFolders } from '../../../src/testing/simulated-folders.ts'
 import { ArrayLog, type Durability, type Shelf, shelf } from '../../log/array-log.ts'
 import { pipePair } from '../../log/pipe-pair.ts'
 import { VirtualClock } from '../../log/virtual-clock.ts'
@@ -37,6 +38,8 @@ export interface Applied {
 export interface NodeOptions {
   readonly capacity?: number
   readonly over?: 'memory' | 'a pipe'
+  /** Whoever started it, as if it were a worker. */
+  readonly parent?: string
 }
 
 interface Reached {
@@ -63,6 +66,8 @@ export class Stage {
   readonly site: Site
   readonly events: HostEvent[]
   readonly applied: Applied[] = []
+  /** Where steps of the layer files work. */
+  readonly folders: SimulatedFolders = new SimulatedFolders()
   readonly #hooks: ((position: number) => void)[] = []
 
   private constructor(clock: VirtualClock, on: Shelf, log: ArrayLog, gateway: Gateway) {
@@ -120,7 +125,7 @@ export class Stage {
   async node(
     name: string,
     definitions: readonly AnyDefinition[],
-    { capacity = 64, over = 'memory' }: NodeOptions = {},
+    { capacity = 64, over = 'memory', parent }: NodeOptions = {},
   ): Promise<StageNode> {
     const boot = this.clock.randomId()
     let host: RunHost | undefined
@@ -132,7 +137,7 @@ export class Stage {
     const { connection, cutOff } = over === 'memory' ? this.#local(name, ears) : await this.#piped(name, ears)
     const made = new RunHost(connection, this.clock, {
       name,
-      parent: null,
+      parent: parent ?? null,
       parentSession: 0,
       boot,
       pid: 1,
@@ -141,6 +146,7 @@ export class Stage {
       logId: this.log.id,
       shared: over === 'memory',
       meter: NO_METER,
+      workFolders: this.folders,
       log: (definition, key, text) => this.events.push({ event: 'log', name, definition, key, text }),
     })
     host = made

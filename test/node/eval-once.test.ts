@@ -1,0 +1,65 @@
+/** Worker processes are killed at random while active tuples are computed: each becomes exactly one passive tuple. */
+import { expect, test } from 'vitest'
+import { amount, LONG_TEST_MS, report } from '../faults/amount.ts'
+import { Workshop } from './cli-driver.ts'
+
+const DEFINITIONS = `
+import { setTimeout } from 'node:timers/promises'
+import { resilient } from 'perdure'
+
+export const square = resilient('square', async (p, n) => {
+  const half = await p.step('half', async () => { await setTimeout(20); return n / 2 })
+  await p.sleep(2)
+  return await p.step('square', async () => { await setTimeout(20); return half * half * 4 })
+})
+`
+
+const program = (tuples: number) => `
+import { host, open, space } from 'perdure'
+import { active } from 'perdure/process'
+import { square } from './definitions.mjs'
+
+const workers = new Map()
+let kills = 0
+const site = await open('./perdure-data', {
+  hear(event) {
+    if (event.event === 'node') workers.set(event.name, event.pid)
+    if (event.event === 'exit') workers.delete(event.name)
+  },
+})
+const node = await host(site, 'a', [square], { workers: 3, capacity: 8, restartPauseMs: 1 })
+const box = await space(site, 'box')
+for (let n = 0; n < ${tuples}; n += 1) void box.eval(['square', n, active(square, [n])])
+// The one that has lived longest, so that each gets somewhere before its end.
+const killing = setInterval(() => {
+  const [pid] = workers.values()
+  if (pid === undefined || Math.random() < 0.2) return
+  kills += 1
+  process.kill(pid, 'SIGKILL')
+}, 400)
+const wrong = []
+for (let n = 0; n < ${tuples}; n += 1) {
+  const [, , squared] = await box.in(['square', n, Number])
+  if (squared !== n * n) wrong.push([n, squared])
+}
+clearInterval(killing)
+console.log(JSON.stringify({ wrong, left: await box.count(['square', Number, Number]), kills }))
+await site.close()
+`
+
+test(
+  'kill -9 of workers at random: one tuple for each eval, none twice, none with another value',
+  async () => {
+    await using shop = new Workshop()
+    shop.write('definitions.mjs', DEFINITIONS)
+    const tuples = amount(1_500, 6_000)
+    const { code, lines, stderr } = await shop.node(shop.write('main.mjs', program(tuples)))
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(lines.at(-1)).toMatchObject({ wrong: [], left: 0 })
+    const kills = Number(lines.at(-1)?.kills)
+    expect(kills).toBeGreaterThan(2)
+    report('eval', { tuples, kills })
+  },
+  LONG_TEST_MS,
+)
