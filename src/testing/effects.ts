@@ -10,10 +10,12 @@
  *   X4  What had been delivered to the run before its effect is durable.
  */
 import { equal } from '../log/codec/codec.ts'
+import type { Gateway } from '../log/gateway.ts'
 import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
 import type { JournalPage } from '../mechanisms/process/journal.ts'
-import { savedRuns } from '../mechanisms/process/snapshot.ts'
+import { type SavedRun, savedRuns } from '../mechanisms/process/snapshot.ts'
 import type { StepInfo } from '../mechanisms/process/steps.ts'
+import type { History } from './history.ts'
 import type { Ledger } from './ledger.ts'
 import type { Schedule } from './schedule.ts'
 import type { SimulatedSite } from './simulated-site.ts'
@@ -34,6 +36,7 @@ interface EffectsSetting {
   readonly site: SimulatedSite
   readonly ledger: Ledger
   readonly sometimes: Sometimes
+  readonly history: History | undefined
 }
 
 export class Effects {
@@ -47,9 +50,10 @@ export class Effects {
 
   /** Something happens outside. A process that has ended does nothing any more, though its promises may still run on. */
   happen({ idempotencyKey, fence }: Pick<StepInfo, 'idempotencyKey' | 'fence'>, content: unknown): void {
-    const { schedule, site, sometimes } = this.#setting
+    const { schedule, site, sometimes, history } = this.#setting
     const process = schedule.current
     if (process?.alive !== true) return
+    history?.note(process.name, `EFFECT ${JSON.stringify(content)} under ${idempotencyKey}`)
     const owner = site.ownerOf(process)
     if (owner === site.owner && owner !== undefined) this.#checkPlacement(idempotencyKey, fence)
     else sometimes.saw('effect of a dead generation')
@@ -71,10 +75,18 @@ export class Effects {
     if (gateway === undefined) return
     const [, run, , number] = idempotencyKey.split(':').map(Number) as [number, number, number, number]
     const page = gateway.replica.query('process', 'journal', [run, fence, 0, 0]) as JournalPage | null
-    if (page === null) return this.#checkStale(run, fence, idempotencyKey)
-    if (page.entries.some(([recorded]) => recorded === number)) {
+    const isRecorded = page?.entries.some(([recorded]) => recorded === number)
+    if (page === null || isRecorded) {
+      const now = savedRuns(gateway.replica.snapshot()).find(({ id }) => id === run)
+      if (now?.replication) return this.#checkClaim(now, number, fence, idempotencyKey)
+      if (page === null) return this.#checkStale(now, fence, idempotencyKey)
       throw new Error(`The effect ${idempotencyKey} was executed although the result of its step is recorded.`)
     }
+    this.#checkDurable(page, gateway, number, idempotencyKey)
+  }
+
+  /** X4 */
+  #checkDurable(page: JournalPage, gateway: Gateway, number: number, idempotencyKey: string): void {
     const undurable = page.deliveries.find(
       ([, delivered, , , position]) => delivered < number && position > gateway.durablePosition,
     )
@@ -86,14 +98,37 @@ export class Effects {
   }
 
   /** X1: the placement is over; since when? */
-  #checkStale(id: number, fence: number, idempotencyKey: string): void {
-    const { schedule, site, ledger } = this.#setting
-    const run = savedRuns(site.owner?.gateway.replica.snapshot() ?? []).find((each) => each.id === id)
+  #checkStale(run: SavedRun | undefined, fence: number, idempotencyKey: string): void {
     if (run?.fence === undefined || run.fence === 0) return
-    const sinceMs = ledger.appendedMs(run.fence)
-    if (sinceMs === undefined || schedule.nowMs - sinceMs <= SUSPICION_MS / 2) return
+    const lateMs = this.#sinceMs(run.fence)
+    if (lateMs <= SUSPICION_MS / 2) return
     throw new Error(
-      `The effect ${idempotencyKey} was executed under the fence ${fence}, ${Math.round(schedule.nowMs - sinceMs)} ms after the run was placed anew under ${run.fence}.`,
+      `The effect ${idempotencyKey} was executed under the fence ${fence}, ${Math.round(lateMs)} ms after the run was placed anew under ${run.fence}.`,
     )
+  }
+
+  /** Of one of several copies: the epoch in which the step was given to it takes the place of the placement. */
+  #checkClaim(run: SavedRun, number: number, fence: number, idempotencyKey: string): void {
+    const { epoch = 0, claims } = run.replication ?? {}
+    const gateway = this.#setting.site.owner?.gateway
+    const page = gateway?.replica.query('process', 'journal', [run.id, run.fence, 0, 0]) as JournalPage | null | undefined
+    const claim = claims?.get(number)
+    // What came later is nothing that the step was begun upon, however late it is executed.
+    const before = page?.deliveries.filter(([, , , , position]) => claim !== undefined && position < claim.position) ?? []
+    if (gateway && page) this.#checkDurable({ ...page, deliveries: before }, gateway, number, idempotencyKey)
+    if (fence === epoch && run.node !== undefined && claim === undefined) {
+      throw new Error(`The effect ${idempotencyKey} was executed although the result of its step is recorded.`)
+    }
+    const lateMs = fence === epoch ? 0 : this.#sinceMs(epoch)
+    if (lateMs <= SUSPICION_MS / 2) return
+    throw new Error(
+      `The effect ${idempotencyKey} was executed in the epoch ${fence}, ${Math.round(lateMs)} ms after the epoch ${epoch} had begun.`,
+    )
+  }
+
+  /** Virtual time since this position was appended. */
+  #sinceMs(position: number): number {
+    const { schedule, ledger } = this.#setting
+    return schedule.nowMs - (ledger.appendedMs(position) ?? schedule.nowMs)
   }
 }

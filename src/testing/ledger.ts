@@ -30,6 +30,13 @@ const RECORD_START = 24
 /** More than one commit holds in a simulation. */
 const LAST_RECORDS = 8
 
+/** What has happened to a tuple. */
+export interface LoggedChange {
+  readonly kind: string
+  readonly tuple: readonly unknown[]
+  readonly position: number
+}
+
 /** One operation of the log, as a replica that is fed with it sees it. */
 interface Step {
   readonly operation: IncomingOperation
@@ -45,6 +52,8 @@ export class Ledger {
   readonly #acknowledged = new Set<string>()
   /** Highest position that somebody was told is durable. */
   #promised = 0
+  /** Called with every record that is appended. */
+  onRecord: (record: Uint8Array) => void = () => undefined
 
   constructor(newReplica: () => Replica, sometimes: Sometimes, nowMs: () => number) {
     this.#newReplica = newReplica
@@ -64,6 +73,7 @@ export class Ledger {
     const append = (record: Uint8Array): number => {
       const bytes = record.slice()
       const index = log.append(record)
+      this.onRecord(bytes)
       this.#records.push({ bytes, lastPosition: position(), atMs: this.#nowMs() })
       return index
     }
@@ -99,24 +109,27 @@ export class Ledger {
   /** The log has been opened again, and nothing was appended yet. */
   async reopened(log: Log): Promise<void> {
     const found: LogRecord[] = []
-    for await (const record of log.read(1, { live: false })) found.push(record)
-    if (found.length > this.#records.length) {
-      throw new Error(`The log has ${found.length} records after reopening, ${this.#records.length} were appended.`)
+    // What is before that has been trimmed; the snapshots stand for it, and the state shows whether they do.
+    const first = log.firstIndex
+    for await (const record of log.read(first, { live: false })) found.push(record)
+    const last = first - 1 + found.length
+    if (last > this.#records.length) {
+      throw new Error(`The log has ${last} records after reopening, ${this.#records.length} were appended.`)
     }
     for (const [at, { index, bytes }] of found.entries()) {
-      if (index !== at + 1) throw new Error(`The log has the index ${index} in the place of ${at + 1}.`)
-      if (!Buffer.from(bytes).equals((this.#records[at] as Kept).bytes))
+      if (index !== first + at) throw new Error(`The log has the index ${index} in the place of ${first + at}.`)
+      if (!Buffer.from(bytes).equals((this.#records[index - 1] as Kept).bytes))
         throw new Error(`Record ${index} is another than was appended.`)
     }
-    const lost = this.#records.slice(found.length)
+    const lost = this.#records.slice(last)
     const broken = lost.find(({ lastPosition }) => lastPosition <= this.#promised)
     if (broken) {
       throw new Error(
-        `Record ${found.length + 1}, up to position ${broken.lastPosition}, is lost, and everything up to ${this.#promised} was said to be durable.`,
+        `Record ${last + 1}, up to position ${broken.lastPosition}, is lost, and everything up to ${this.#promised} was said to be durable.`,
       )
     }
     this.#sometimes.saw('tail lost', Math.sign(lost.length))
-    this.#records = this.#records.slice(0, found.length)
+    this.#records = this.#records.slice(0, last)
     this.#checkAcknowledged()
   }
 
@@ -131,10 +144,30 @@ export class Ledger {
       throw new Error(`Acknowledged operations are not in the log after reopening: ${[...missing].join(', ')}.`)
   }
 
-  /** Feeds a replica with the log, and shows every operation after it was applied. */
-  *steps(replica: Replica, from = 0, to: number = this.#records.length): Generator<Step> {
+  /** What has happened to the tuples of this space, by the log from its beginning. */
+  changes(space: string): readonly LoggedChange[] {
+    const replica = this.#newReplica()
+    const changes: LoggedChange[] = []
+    replica.changes = (topic, kind, tuple) => {
+      if (topic === space) changes.push({ kind, tuple: decode(encode(tuple)) as readonly unknown[], position: replica.position })
+    }
+    drain(this.steps(replica))
+    return changes
+  }
+
+  /**
+   * Feeds a replica with the log, and shows every operation after it was applied. `before` sees each before it is, and undefined
+   * before a record is opened.
+   */
+  *steps(
+    replica: Replica,
+    from = 0,
+    to: number = this.#records.length,
+    before: (operation: IncomingOperation | undefined) => void = () => undefined,
+  ): Generator<Step> {
     for (const { bytes } of this.#records.slice(from, to)) {
       const spans: [number, number][] = []
+      before(undefined)
       readRecord(
         bytes,
         (start, end) => spans.push([start, end]),
@@ -142,6 +175,7 @@ export class Ledger {
       )
       for (const [start, end] of spans) {
         const operation = replica.decode(bytes, start, end)
+        before(operation)
         yield { operation, admission: replica.apply(bytes, start, end) }
       }
     }

@@ -9,7 +9,7 @@
 
 import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict'
 import { type ErrorCode, PerdureError } from '../errors.ts'
-import { type Log, type LogRecord, MAX_BLOB, MAX_RECORD } from '../log/log.ts'
+import { type Log, type LogRecord, MAX_BLOB, MAX_RECORD, type SnapshotPlace, type Snapshots } from '../log/log.ts'
 
 /** One log in one place, which may be opened again and again. */
 export interface EngineUnderTest {
@@ -238,6 +238,47 @@ const RESTARTS: Readonly<Record<string, Check>> = {
       await engine.crash(log)
     }
   },
+
+  'L7: the two snapshots kept last are there again, with every byte, and what comes after the older one': async (engine) => {
+    const log = await engine.open()
+    const { generation } = log
+    for (const index of [3, 6, 9]) {
+      while (log.lastIndex < index) log.append(record(log.lastIndex + 1))
+      await log.durable(index)
+      await keep(log, { generation, index }, [record(index, 50_000), record(index + 1, 3)])
+    }
+    const places = [9, 6].map((index) => ({ generation, index }))
+    deepStrictEqual(snapshotsOf(log).kept.map(placeOf), places)
+    await log.trim(7)
+    await engine.crash(log)
+    const again = await engine.open()
+    deepStrictEqual(snapshotsOf(again).kept.map(placeOf), places)
+    for (const place of places) {
+      const content = await bytesIn(snapshotsOf(again).read(place))
+      ok(Buffer.concat([record(place.index, 50_000), record(place.index + 1, 3)]).equals(content), `snapshot of ${place.index}`)
+    }
+    deepStrictEqual(indexes(await all(again.read(7))), [7, 8, 9])
+    ok(again.firstIndex <= 7)
+    await snapshotsOf(again).drop(places[0] as SnapshotPlace)
+    deepStrictEqual(snapshotsOf(again).kept.map(placeOf), places.slice(1))
+    await again.close()
+  },
+
+  'L8: a draft is read back, and never taken for a snapshot': async (engine) => {
+    const log = await engine.open()
+    const place = { generation: log.generation, index: 1 }
+    log.append(record(1))
+    await log.durable(1)
+    await snapshotsOf(log).draft(place, piecesOf([record(1, 9_000)]))
+    await snapshotsOf(log).draft(place, piecesOf([record(2), record(3)]))
+    ok(Buffer.concat([record(2), record(3)]).equals(await bytesIn(snapshotsOf(log).readDraft(place))))
+    deepStrictEqual(snapshotsOf(log).kept, [])
+    await engine.crash(log)
+    const again = await engine.open()
+    deepStrictEqual(snapshotsOf(again).kept, [])
+    await snapshotsOf(again).discard(place)
+    await again.close()
+  },
 }
 
 const FAILURES: Readonly<Record<string, Check>> = {
@@ -266,6 +307,30 @@ const FAILURES: Readonly<Record<string, Check>> = {
     deepStrictEqual(kept, expected(kept.length))
     await again.close()
   },
+}
+
+function snapshotsOf(log: Log): Snapshots {
+  ok(log.snapshots, 'an engine that outlives its process keeps snapshots')
+  return log.snapshots
+}
+
+async function keep(log: Log, place: SnapshotPlace, pieces: readonly Uint8Array[]): Promise<void> {
+  await snapshotsOf(log).draft(place, piecesOf(pieces))
+  await snapshotsOf(log).keep(place)
+}
+
+function placeOf({ generation, index }: SnapshotPlace): SnapshotPlace {
+  return { generation, index }
+}
+
+async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces
+}
+
+async function bytesIn(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const read: Uint8Array[] = []
+  for await (const piece of pieces) read.push(new Uint8Array(piece))
+  return Buffer.concat(read)
 }
 
 async function withEngine(makeEngine: () => Promise<EngineUnderTest>, check: Check): Promise<void> {

@@ -22,6 +22,9 @@ interface Event {
   fire: (() => void) | undefined
 }
 
+/** One turn in so many waits for what other events bring to its process: about as long as a message takes. */
+const LATE_TURNS = 0.1
+
 /** When a simulation must have come to its end. */
 export interface Limits {
   readonly events: number
@@ -35,8 +38,11 @@ export class Schedule {
   events = 0
   /** To whom the present event happens, and its microtasks; undefined for what is outside of all processes. */
   current: OsProcess | undefined
-  /** Called before every event. */
-  beforeEvent: () => void = () => undefined
+  /** Called before every event, with the process to which it is to happen. */
+  beforeEvent: (next: OsProcess | undefined) => void = () => undefined
+  /** Hash of everything that has happened, to whom and when: two runs that did the same have the same. */
+  trace = 0
+  #processes = 0
   readonly #heap = new TinyQueue<Event>([], (a, b) => a.dueMs - b.dueMs || a.tie - b.tie)
   #held = 0
 
@@ -74,6 +80,18 @@ export class Schedule {
     })
   }
 
+  /** Something happens that the trace is to show. */
+  mark(what: number): void {
+    // FNV-1a over 32-bit words: any difference spreads.
+    this.trace = Math.imul(this.trace ^ (what | 0), 0x01000193) ^ (this.trace >>> 15)
+  }
+
+  /** The next process is number so many. */
+  enter(): number {
+    this.#processes += 1
+    return this.#processes
+  }
+
   /** One event happens; false if there is none. */
   #happen(): boolean {
     this.current = undefined
@@ -86,7 +104,9 @@ export class Schedule {
         continue
       }
       this.events += 1
-      this.beforeEvent()
+      this.beforeEvent(process)
+      this.mark(process?.number ?? 0)
+      this.mark(this.nowMs * 1_000)
       if (process !== undefined && !isAlive(process)) return true
       if (process !== undefined && process.heldUntilMs > this.nowMs) {
         this.#hold(event, process)
@@ -117,6 +137,8 @@ function isAlive(process: OsProcess): boolean {
 /** An operating system process of the simulation: a clock, and an end. */
 export class OsProcess {
   readonly name: string
+  /** Counted from 1 in the order of their starts. */
+  readonly number: number
   readonly clock: Clock
   alive = true
   /** It does not run before this time: stopped, starved, or swapped out. */
@@ -129,6 +151,7 @@ export class OsProcess {
   constructor(schedule: Schedule, name: string, wallSkewMs = 0) {
     this.name = name
     this.#schedule = schedule
+    this.number = schedule.enter()
     const startedMs = schedule.nowMs
     this.clock = {
       wallMs: () => SOME_DAY_MS + schedule.nowMs + wallSkewMs,
@@ -163,12 +186,18 @@ export class OsProcess {
   #hop(turn: () => void): void {
     if (!this.alive) return
     this.#turns.push(turn)
-    if (this.#turns.length === 1) this.#schedule.at(this, 0, this.#nextTurn)
+    if (this.#turns.length === 1) this.#schedule.at(this, this.#untilTurnMs(), this.#nextTurn)
+  }
+
+  /** Mostly at once; now and then something else comes first, as in any event loop. */
+  #untilTurnMs(): number {
+    const { random } = this.#schedule
+    return random.chance(LATE_TURNS) ? random.next() : 0
   }
 
   readonly #nextTurn = (): void => {
     const turn = this.#turns.shift() as () => void
-    if (this.#turns.length > 0) this.#schedule.at(this, 0, this.#nextTurn)
+    if (this.#turns.length > 0) this.#schedule.at(this, this.#untilTurnMs(), this.#nextTurn)
     turn()
   }
 }

@@ -8,21 +8,13 @@
  *       await world.result(greet, 'a')
  *     })
  *
- * Boundary: puts the parts together. The same seed gives the same run as long as the code is the same.
+ * Boundary: seeds and what is said of one that failed: with how few faults it fails, how to see it again, and what happened.
  */
 import { PerdureError } from '../errors.ts'
-import { composeReplica } from '../node/compose.ts'
-import { Effects } from './effects.ts'
-import { drawFaults, FAULT_KINDS, type FaultKind, type Strike } from './faults.ts'
-import { judge } from './judge.ts'
-import { Ledger } from './ledger.ts'
-import { type Limits, Schedule } from './schedule.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimulatedSite } from './simulated-site.ts'
+import { describeFault, FAULT_KINDS, type Fault, type FaultKind } from './faults.ts'
+import { runSeed, type Scenario, type SeedRun, type SeedSetting } from './seed-run.ts'
+import { mannerOf, shrink } from './shrink.ts'
 import { Sometimes, type StateName } from './sometimes.ts'
-import { SimulatedWorld, type World } from './world.ts'
-
-export type Scenario = (world: World) => Promise<void>
 
 export interface SimulateOptions {
   /** One seed, to repeat what it did. */
@@ -31,10 +23,14 @@ export interface SimulateOptions {
   readonly seeds?: number
   /** Worker processes. Default: each seed draws 1 to 4. */
   readonly nodes?: number
-  /** The kinds of faults of which every seed draws some; and strikes that every seed meets. Default: all kinds. */
-  readonly faults?: readonly (FaultKind | Strike)[]
-  /** The command that repeats a seed, for the message of a failure. */
-  readonly repeat?: (seed: number) => string
+  /** Whether others than the workers execute runs too, as a seed draws: the owner itself, a program that attaches. Default `drawn`. */
+  readonly company?: 'drawn' | 'none'
+  /** The kinds of faults of which every seed draws some; and faults that every seed meets. Default: all kinds. */
+  readonly faults?: readonly (FaultKind | Fault)[]
+  /** The command that repeats a seed, for the message of a failure. `faults` are given when they are fewer than the seed draws. */
+  readonly repeat?: (seed: number, faults?: readonly Fault[]) => string
+  /** Events that may be spent on finding the few faults that make a seed fail; 0 for none. Default a million, some 20 seconds. */
+  readonly shrinkEvents?: number
 }
 
 export interface SimulationReport {
@@ -43,10 +39,11 @@ export interface SimulationReport {
   readonly virtualMs: number
   /** How often each rare state was reached. */
   readonly sometimes: Readonly<Record<StateName, number>>
+  /** Hash of everything that happened, in all seeds. */
+  readonly trace: number
 }
 
-/** Far beyond what any scenario needs; so many events take some seconds. */
-const LIMITS: Limits = { events: 200_000, virtualMs: 1_800_000 }
+const SHRINK_EVENTS = 1_000_000
 
 /** Rejects with `PERDURE_E_INVARIANT` at the first seed in which anything does not hold. */
 export async function simulate(options: SimulateOptions, scenario: Scenario): Promise<SimulationReport> {
@@ -54,63 +51,77 @@ export async function simulate(options: SimulateOptions, scenario: Scenario): Pr
   const sometimes = new Sometimes()
   let events = 0
   let virtualMs = 0
+  let trace = 0
+  const { nodes, company = 'drawn', faults = FAULT_KINDS } = options
   for (const seed of seeds) {
-    try {
-      const schedule = await simulateSeed(seed, options, scenario, sometimes)
-      events += schedule.events
-      virtualMs += schedule.nowMs
-    } catch (cause) {
-      throw failedSeed(seed, options, cause)
-    }
+    const setting: SeedSetting = { seed, nodes, company, faults }
+    const played = await runSeed(setting, scenario)
+    if ('error' in played.outcome) throw await failureOf(setting, played, played.outcome.error, options, scenario)
+    sometimes.add(played.sometimes)
+    events += played.events
+    virtualMs += played.virtualMs
+    trace = Math.imul(trace, 31) + played.trace
   }
-  return { seeds: seeds.length, events, virtualMs, sometimes: sometimes.counts }
+  return { seeds: seeds.length, events, virtualMs, sometimes: sometimes.counts, trace: trace >>> 0 }
 }
 
-async function simulateSeed(seed: number, options: SimulateOptions, scenario: Scenario, sometimes: Sometimes): Promise<Schedule> {
-  const random = new SeededRandom(seed)
-  const schedule = new Schedule(random.fork())
-  const failure: { error?: unknown } = {}
-  const fail = (error: unknown) => {
-    failure.error ??= error
-  }
-  const ledger = new Ledger(composeReplica, sometimes, () => schedule.nowMs)
-  const plan = drawFaults(random.fork(), options.faults ?? FAULT_KINDS)
-  const nodes = options.nodes ?? random.between(1, 4)
-  const site = new SimulatedSite({ schedule, random: random.fork(), plan, ledger, sometimes, nodes, fail })
-  const effects = new Effects({ schedule, site, ledger, sometimes })
-  const world = new SimulatedWorld({ seed, schedule, random, site, ledger, sometimes, effects, fail })
-  let over = false
-  const playing = play(world, scenario, site, ledger).then(() => judge(ledger, effects, sometimes, composeReplica))
-  playing.catch(fail).finally(() => {
-    over = true
-  })
-  await schedule.run(
-    () => over || 'error' in failure,
-    LIMITS,
-    () => site.describe(),
+async function failureOf(
+  setting: SeedSetting,
+  failed: SeedRun,
+  cause: unknown,
+  { repeat, shrinkEvents = SHRINK_EVENTS }: SimulateOptions,
+  scenario: Scenario,
+): Promise<PerdureError> {
+  const { seed } = setting
+  const faults = await shrunk(setting, failed, cause, shrinkEvents, scenario)
+  const setOut = faults === undefined ? setting : { ...setting, faults }
+  const { history } = await runSeed({ ...setOut, told: 'in full' }, scenario)
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const what = /[.!?]$/.test(said) ? said : `${said}.`
+  const again = repeat ? repeat(seed, faults) : call(setting, faults)
+  return new PerdureError(
+    'PERDURE_E_INVARIANT',
+    `Seed ${seed} failed: ${what}${enough(failed, faults)} Repeat it with: ${again}`,
+    {
+      cause,
+      data: { seed, injected: failed.injected, faults: faults ?? failed.injected, history },
+    },
   )
-  site.stop()
-  if ('error' in failure) throw failure.error
-  return schedule
 }
 
-/** The scenario, and then once more the power goes: what was said must still be true afterwards. */
-async function play(world: SimulatedWorld, scenario: Scenario, site: SimulatedSite, ledger: Ledger): Promise<void> {
-  await scenario(world)
-  world.calm()
-  await world.insist((client) => client.durable())
-  site.losePower()
-  await world.insist((client) => client.durable())
-  const owner = site.owner
-  if (owner) await world.insist(() => owner.gateway.durable())
-  if (site.owner) ledger.ownerEnded(site.owner.gateway)
+/** The fewest faults found with which the seed fails in the same manner; undefined if those it drew are needed as they were. */
+async function shrunk(
+  setting: SeedSetting,
+  { injected, events }: SeedRun,
+  cause: unknown,
+  budget: number,
+  scenario: Scenario,
+): Promise<readonly Fault[] | undefined> {
+  const manner = mannerOf(cause)
+  let left = budget
+  const stillFails = async (faults: readonly Fault[]) => {
+    if (left < events) return false
+    const { outcome, events: spent } = await runSeed({ ...setting, faults }, scenario)
+    left -= spent
+    return 'error' in outcome && mannerOf(outcome.error) === manner
+  }
+  if (budget === 0 || !(await stillFails(injected))) return undefined
+  return shrink(injected, stillFails)
 }
 
-function failedSeed(seed: number, { repeat }: SimulateOptions, cause: unknown): PerdureError {
-  const what = cause instanceof Error ? cause.message : String(cause)
-  const again = repeat ? repeat(seed) : `simulate({ seed: ${seed}, … }, scenario)`
-  return new PerdureError('PERDURE_E_INVARIANT', `Seed ${seed} failed: ${what} Repeat it with: ${again}`, {
-    cause,
-    data: { seed },
-  })
+function enough({ injected }: SeedRun, faults: readonly Fault[] | undefined): string {
+  if (faults === undefined || injected.length === 0) return ''
+  if (faults.length === 0) return ` None of the ${injected.length} faults injected is needed.`
+  const list = faults.map(describeFault).join('; ')
+  return ` Of the ${injected.length} faults injected ${faults.length} are enough: ${list}.`
+}
+
+function call({ seed, nodes, company }: SeedSetting, faults: readonly Fault[] | undefined): string {
+  const options = {
+    seed,
+    ...(nodes !== undefined && { nodes }),
+    ...(company === 'none' && { company }),
+    ...(faults && { faults }),
+  }
+  return `simulate(${JSON.stringify(options)}, scenario)`
 }

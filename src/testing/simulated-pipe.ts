@@ -55,6 +55,8 @@ export function overheard(pipe: Pipe, heard: PipeReceiver): Pipe {
       }),
     pause: () => pipe.pause(),
     resume: () => pipe.resume(),
+    full: false,
+    whenRead: (resume) => pipe.whenRead(resume),
     close: () => pipe.close(),
   }
 }
@@ -105,6 +107,15 @@ class End implements Pipe {
     for (; this.#due > 0; this.#due -= 1) this.#schedule.at(this.#process, 0, this.#take)
   }
 
+  /** Who reads slowly is simulated by pauses, and by delays of every message. */
+  get full(): boolean {
+    return false
+  }
+
+  whenRead(resume: () => void): void {
+    resume()
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -123,7 +134,7 @@ class End implements Pipe {
     const { random } = this.#options
     if (this.#closed) return
     this.#arriving.length = random.below(this.#arriving.length + 1)
-    this.arrive('closed', 0)
+    this.arrive('closed', this.#options.delayMs())
   }
 
   /** Events and arrivals are as many; whichever event comes first takes what was sent first. */

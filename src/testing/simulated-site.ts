@@ -3,32 +3,36 @@
  *
  * Everything that decides anything is the real code: the disk engine over a faulty disk, the gateway with all machines, the
  * server and the client of connections, the hosts of runs, the detector. Simulated are the operating system (processes, pipes,
- * the disk, time) and the parent that starts workers again, as `node/workers.ts` does with real ones.
+ * the disk, time) and the parent that starts workers again (`simulated-crew.ts`).
  *
- * Boundary: carries out what a fault plan says. What must hold afterwards is checked in `ledger.ts` and `effects.ts`.
+ * Boundary: carries out the faults that `injector.ts` decides on. What must hold afterwards is checked in `ledger.ts` and
+ * `effects.ts`.
  */
 import { PerdureError } from '../errors.ts'
-import { type Ears, LocalConnection } from '../log/connection.ts'
+import { LocalConnection } from '../log/connection.ts'
 import { type DiskLog, openDisk } from '../log/engines/disk.ts'
+import { parseSnapshotName } from '../log/engines/snapshot-folder.ts'
 import type { Committer } from '../log/engines/storage.ts'
 import { Gateway } from '../log/gateway.ts'
+import { Keeper } from '../log/keeper.ts'
 import { MAX_RECORD } from '../log/log.ts'
-import { attachedSite, ownedSite } from '../log/site.ts'
-import { decodeFrameToSite, encodeFrame, type Pipe, type PipeReceiver } from '../log/wire/frames.ts'
-import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
+import { decodeFrameToSite, type Pipe, type PipeReceiver } from '../log/wire/frames.ts'
 import { serve } from '../log/wire/server.ts'
+import type { WorkFolders } from '../log/work-folders.ts'
 import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
-import { type HostedDefinition, NO_METER, RunHost } from '../mechanisms/process/host.ts'
-import type { AttemptSpec } from '../mechanisms/process/placement.ts'
-import { host } from '../mechanisms/process/process.ts'
+import type { HostedDefinition } from '../mechanisms/process/host.ts'
 import { savedRuns } from '../mechanisms/process/snapshot.ts'
 import { composeReplica } from '../node/compose.ts'
-import { BEAT_MS, type Detector, detect } from '../node/detector.ts'
-import { type FaultPlan, MOST_DISK_ERRORS, type Strike } from './faults.ts'
+import { detect } from '../node/detector.ts'
+import { inSlices } from '../node/shadow.ts'
+import type { Strike, StrikeKind } from './faults.ts'
 import { FaultyDisk } from './faulty-disk.ts'
+import type { History } from './history.ts'
+import { type Injector, pauseMs, roleOf } from './injector.ts'
 import type { Ledger } from './ledger.ts'
 import { OsProcess, type Schedule } from './schedule.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import { type Owner, SimulatedCrew } from './simulated-crew.ts'
 import { overheard, type SimulatedPipe, simulatedPipe } from './simulated-pipe.ts'
 import type { Sometimes } from './sometimes.ts'
 
@@ -38,87 +42,85 @@ const SEGMENT_BYTES = 8 * 1024
 /** The smallest that holds any record, with its frame: every owner that is started has this much. */
 const COMMIT_BYTES = MAX_RECORD + 1024
 
-/** Runs at a time of one worker: few, so that runs wait for a place now and then. */
-const CAPACITY = 8
-
-/** The wall clock of an owner may be this much off. */
-const CLOCK_JUMP_MS = 3_600_000
-
-/** A signal may take this long to be sent. */
-const MOST_KILL_MS = 2_000
-
 /** Nobody kills a guest that was fenced: only so zombies live long. */
 const GUEST_SEEDS = 0.4
-const GUEST = 'guest'
 
 const HOSTING_OWNER_SEEDS = 0.25
 
-/** Somebody starts the guest again some time after its end. */
-const GUEST_AWAY_MS = 2_000
+/** In the others there are no snapshots: both ways of opening are to be met. */
+const SNAPSHOT_SEEDS = 0.5
+
+/** One is due with every new segment, so at every reopening; histories are short. */
+const GROWN_BYTES = 1
+
+/** A node that has not run for so long is fenced: a slow beat may still come, and silence is looked for now and then. */
+const FENCED_AFTER_MS: number = SUSPICION_MS + 2_500
+
+/** A drawn pause is mostly one of a worker. */
+const OWNER_PAUSES = 0.1
+
+/** Its multiples are spread evenly. */
+const GOLDEN = 0.618034
 
 export interface SiteSetting {
   readonly schedule: Schedule
   readonly random: SeededRandom
-  readonly plan: FaultPlan
+  readonly injector: Injector
   readonly ledger: Ledger
   readonly sometimes: Sometimes
   readonly nodes: number
+  /** Whether anybody hosts besides the workers: a guest, or the owner itself. */
+  readonly company: 'drawn' | 'none'
+  readonly history: History | undefined
+  readonly workFolders: WorkFolders
+  /** Called when the owner has applied an operation, in the same event. */
+  readonly applied: ((gateway: Gateway, operation: Uint8Array) => void) | undefined
   /** Something is wrong with the product. */
   fail(error: unknown): void
 }
 
-interface Owner {
-  readonly process: OsProcess
-  readonly gateway: Gateway
-  readonly detector: Detector
-  readonly logId: string
-  readonly parent: LocalConnection
-  readonly workers: Worker[]
-}
-
-interface Worker {
+interface Connected {
   readonly name: string
-  readonly boot: string
-  readonly process: OsProcess
+  readonly ends: readonly OsProcess[]
 }
 
 export class SimulatedSite {
   readonly #setting: SiteSetting
   readonly #disk: FaultyDisk
+  readonly #crew: SimulatedCrew
   readonly #definitions: HostedDefinition[] = []
-  readonly #pipes = new Map<SimulatedPipe, readonly OsProcess[]>()
-  readonly #workerOwners = new Map<OsProcess, Owner>()
+  readonly #pipes = new Map<SimulatedPipe, Connected>()
   #owner: Owner | undefined
   #ownerProcess: OsProcess | undefined
   #opens = 0
-  #boots = 0
-  #strikes: Strike[]
-  #diskErrors = 0
-  /** Pauses that wait for a process at a place where they matter. */
-  #ambushes = 0
-  /** Whether a program that nobody watches over hosts runs too. */
+  #connects = 0
+  #messages = 0
   readonly #hasGuest: boolean
-  /** Whether the owner executes runs too, sharing memory with the machine. */
   readonly #hostsItself: boolean
-  #calm = false
+  readonly #takesSnapshots: boolean
   #stopped = false
+  /** Names of snapshots that are damaged. */
+  readonly #rotten = new Set<string>()
 
   constructor(setting: SiteSetting) {
-    const { schedule, random, plan } = setting
+    const { schedule, random, injector, sometimes, history, company } = setting
     this.#setting = setting
-    this.#strikes = [...plan.strikes]
-    this.#hasGuest = random.chance(GUEST_SEEDS)
-    this.#hostsItself = random.chance(HOSTING_OWNER_SEEDS)
+    this.#hasGuest = random.chance(GUEST_SEEDS) && company === 'drawn'
+    this.#hostsItself = random.chance(HOSTING_OWNER_SEEDS) && company === 'drawn'
     const system = new OsProcess(schedule, 'system')
     const diskRandom = random.fork()
+    this.#takesSnapshots = diskRandom.chance(SNAPSHOT_SEEDS) && company === 'drawn'
     this.#disk = new FaultyDisk({
       clock: system.clock,
       random: () => diskRandom.next(),
-      fault: () => this.#diskFault(),
+      fault: ({ number }) => injector.diskError(number),
       commitMs: () => diskRandom.next() * 3,
       commitBytes: COMMIT_BYTES,
     })
-    schedule.beforeEvent = () => this.#strike()
+    const connect = (process: OsProcess) => this.connect(process)
+    const { workFolders } = setting
+    this.#crew = new SimulatedCrew({ schedule, random, sometimes, history, workFolders, definitions: this.#definitions, connect })
+    schedule.beforeEvent = (next) => this.#strike(next)
   }
 
   /** The owner as long as it lives and has opened its log. */
@@ -128,7 +130,7 @@ export class SimulatedSite {
 
   /** The owner that started this worker, or is this process; undefined for others. */
   ownerOf(process: OsProcess): Owner | undefined {
-    return process === this.#owner?.process ? this.#owner : this.#workerOwners.get(process)
+    return process === this.#owner?.process ? this.#owner : this.#crew.ownerOf(process)
   }
 
   get #random(): SeededRandom {
@@ -143,15 +145,24 @@ export class SimulatedSite {
 
   /** No further faults. What has been set off takes its course. */
   calm(): void {
-    this.#calm = true
-    this.#strikes = []
+    this.#setting.injector.calm()
   }
 
   /** The power goes, and everything starts again: at the end of a seed, to see what is left. */
   losePower(): void {
     this.#ownerProcess?.end()
-    for (const worker of [...this.#workerOwners.keys()]) worker.end()
+    this.#crew.endAll()
     this.#disk.crash()
+  }
+
+  /** A fault strikes before the next event: one that the program itself asks for. */
+  strikeNext(kind: StrikeKind): void {
+    const { schedule, injector } = this.#setting
+    const next = schedule.current
+    schedule.beforeEvent = () => {
+      schedule.beforeEvent = (later) => this.#strike(later)
+      injector.unwritten(() => this.#carryOut({ kind, at: schedule.events }, next))
+    }
   }
 
   stop(): void {
@@ -176,15 +187,21 @@ export class SimulatedSite {
   connect(process: OsProcess, heard?: PipeReceiver): Pipe | undefined {
     const owner = this.#owner
     if (owner === undefined) return undefined
-    const { schedule, plan } = this.#setting
+    const { schedule, injector } = this.#setting
     const random = this.#random.fork()
-    const delayMs = () => (plan.on.has('delay') && !this.#calm && random.chance(0.03) ? random.next() * 1_500 : random.next())
+    const delayMs = () => {
+      const usualMs = random.next()
+      this.#messages += 1
+      return injector.delayMs(this.#messages) ?? usualMs
+    }
     const copies = (message: Uint8Array) => {
-      if (this.#ambushes > 0 && decodeFrameToSite(message)[0] === 'ping') this.reached(process)
-      return plan.on.has('repeat') && !this.#calm && random.chance(0.1) && decodeFrameToSite(message)[0] === 'ops' ? 2 : 1
+      const [kind] = decodeFrameToSite(message)
+      if (kind === 'ping' && injector.waits) this.reached(process)
+      return kind === 'ops' && injector.repeats(this.#messages + 1) ? 2 : 1
     }
     const pipe = simulatedPipe(schedule, [process, owner.process], { delayMs, random, copies })
-    this.#pipes.set(pipe, [process, owner.process])
+    this.#connects += 1
+    this.#pipes.set(pipe, { name: `connection ${this.#connects} of ${process.name}`, ends: [process, owner.process] })
     serve(owner.gateway, pipe.ends[1], { beat: (session) => owner.detector.beat(session) })
     return heard ? overheard(pipe.ends[0], heard) : pipe.ends[0]
   }
@@ -192,12 +209,14 @@ export class SimulatedSite {
   // The owner
 
   #startOwner(): void {
-    const { schedule, plan } = this.#setting
-    const skewMs = plan.on.has('clock jump') ? (this.#random.next() - 0.5) * 2 * CLOCK_JUMP_MS : 0
+    const { schedule, injector, history } = this.#setting
     this.#opens += 1
+    const skewMs = injector.skewMs(this.#opens)
     const process = new OsProcess(schedule, `owner-${this.#opens}`, skewMs)
     this.#ownerProcess = process
+    history?.note(process.name, 'opens the log')
     process.atEnd(() => {
+      history?.note(process.name, 'ends')
       this.#owner = undefined
       if (!this.#stopped) schedule.at(undefined, this.#random.between(5, 2_000), () => this.#startOwner())
     })
@@ -208,13 +227,14 @@ export class SimulatedSite {
 
   #openingFailed(process: OsProcess, error: unknown): void {
     if (!process.alive) return
-    if (!isDiskFault(error) || this.#diskErrors === 0) return this.#setting.fail(error)
+    if (!isDiskFault(error) || !this.#setting.injector.diskErred) return this.#setting.fail(error)
     this.#setting.sometimes.saw('opening failed')
     process.end()
   }
 
   async #open(process: OsProcess): Promise<void> {
     const { ledger, sometimes } = this.#setting
+    this.#rot()
     const life = this.#disk.start(SEGMENT_BYTES)
     process.atEnd(() => life.kill())
     const torn = ledger.isTorn(segmentsOf(this.#disk))
@@ -222,20 +242,35 @@ export class SimulatedSite {
     const log = await openDisk({ ...life, startCommitter, clock: process.clock })
     await ledger.reopened(log)
     if (torn) sometimes.saw('torn tail cut')
+    if (log.snapshots.kept.length > 0) sometimes.saw('opened from a snapshot')
+    if (log.firstIndex > 1) sometimes.saw('reopened a trimmed log')
     const gateway = await this.#openGateway(log, process)
     if (!process.alive) return
     if (this.#opens > 1) sometimes.saw('owner reopened')
     const parent: LocalConnection = new LocalConnection(gateway, 'parent', {
       note: (body) => {
-        if (body[0] === 'fenced') this.#killSometime(body[2])
+        if (body[0] === 'fenced') this.#crew.killSometime(this.#owner, body[2])
       },
       closed: (error) => this.#siteFailed(process, error),
     })
-    const owner: Owner = { process, gateway, parent, detector: detect(gateway), logId: log.id, workers: [] }
+    const owner: Owner = { process, gateway, parent, detector: detect(gateway), logId: log.id }
     this.#owner = owner
-    for (let n = 1; n <= this.#setting.nodes; n++) this.#startWorker(owner, `node/${n}`)
-    if (this.#hasGuest) this.#startGuest(owner)
-    if (this.#hostsItself) await this.#hostHere(owner)
+    for (let n = 1; n <= this.#setting.nodes; n++) this.#crew.startWorker(owner, `node/${n}`)
+    if (this.#hasGuest) this.#crew.startGuest(owner)
+    if (this.#hostsItself) await this.#crew.hostAtOwner(owner)
+  }
+
+  /** Two are kept, so that one may rot; a second one while the first is there would be one too many. */
+  #rot(): void {
+    const { injector } = this.#setting
+    const names = this.#disk.names.filter((name) => parseSnapshotName(name) !== undefined)
+    const newest = names.sort((a, b) => indexOf(b) - indexOf(a))[0]
+    if (newest === undefined || names.length < 2 || names.some((name) => this.#rotten.has(name))) return
+    if (!injector.rots(this.#opens)) return
+    this.#rotten.add(newest)
+    // Which bit it is follows from the opening, so that the fault repeats.
+    const share = (this.#opens * GOLDEN) % 1
+    this.#disk.flip(newest, Math.floor(share * this.#disk.contentOf(newest).length), this.#opens % 8)
   }
 
   async #openGateway(log: DiskLog, process: OsProcess): Promise<Gateway> {
@@ -246,18 +281,48 @@ export class SimulatedSite {
       ledger.watching(log, () => replica.position),
       replica,
       process.clock,
+      { warn: (text) => (this.#rotten.size > 0 ? sometimes.saw('older snapshot used') : this.#setting.fail(new Error(text))) },
     )
     process.atEnd(() => {
       if (gateway) this.#checked(() => ledger.ownerEnded(gateway as Gateway))
     })
     gateway = await opening
+    this.#watch(gateway)
+    if (this.#takesSnapshots) this.#keep(gateway, log)
     if (replica.wallMs > process.clock.wallMs() + 1) sometimes.saw('reopened with a clock behind')
     return gateway
   }
 
+  /** What production does on a thread happens in slices here, so that a crash may come between any two. */
+  #keep(gateway: Gateway, log: DiskLog): void {
+    const warn = (text: string) => {
+      if (!this.#setting.injector.diskErred && this.#rotten.size === 0) this.#setting.fail(new Error(text))
+    }
+    new Keeper(gateway, log.snapshots, {
+      takeShadow: inSlices(log, gateway.clock),
+      warn,
+      blobs: log.shelf,
+      grownBytes: GROWN_BYTES,
+    })
+  }
+
+  #watch(gateway: Gateway): void {
+    const { applied, history } = this.#setting
+    if (applied === undefined && history === undefined) return
+    const submit = gateway.submit.bind(gateway)
+    gateway.submit = (operation) => {
+      const position = submit(operation)
+      history?.applied(gateway.replica, operation)
+      applied?.(gateway, operation)
+      return position
+    }
+  }
+
   /** The gateway has ended: a write failed, or the product has a bug. Nothing of the process is of use any more. */
   #siteFailed(process: OsProcess, error: PerdureError): void {
-    if (!PerdureError.is(error, 'PERDURE_E_LOG_FAILED') || this.#diskErrors === 0) return this.#setting.fail(error)
+    // A blob may have been on its way when the process ended.
+    if (!process.alive) return
+    if (!PerdureError.is(error, 'PERDURE_E_LOG_FAILED') || !this.#setting.injector.diskErred) return this.#setting.fail(error)
     this.#setting.sometimes.saw('disk failed')
     process.end()
   }
@@ -270,189 +335,94 @@ export class SimulatedSite {
     }
   }
 
-  // Workers and the parent that starts them
-
-  #startWorker(owner: Owner, name: string): void {
-    const { schedule } = this.#setting
-    this.#boots += 1
-    const process = new OsProcess(schedule, `${name} (boot ${this.#boots})`)
-    const worker: Worker = { name, boot: schedule.random.hex(32), process }
-    owner.workers.push(worker)
-    this.#workerOwners.set(process, owner)
-    process.atEnd(() => {
-      this.#workerOwners.delete(process)
-      // The parent sees the exit some time later, if it still lives.
-      schedule.at(owner.process, this.#random.next() * 20, () => this.#exited(owner, worker))
-    })
-    schedule.at(process, this.#random.next() * 50, () => {
-      this.#work(owner, worker).catch(() => process.end())
-    })
-  }
-
-  /** A parent may be slow to kill what was fenced. */
-  #killSometime(boot: unknown): void {
-    const owner = this.#owner
-    const worker = owner?.workers.find((each) => each.boot === boot)
-    const delayMs = this.#random.chance(0.5) ? 0 : this.#random.next() * MOST_KILL_MS
-    if (owner && worker) this.#setting.schedule.at(owner.process, delayMs, () => worker.process.end())
-  }
-
-  #exited(owner: Owner, worker: Worker): void {
-    owner.workers.splice(owner.workers.indexOf(worker), 1)
-    owner.parent.client.issue('process.exited', [worker.name, worker.boot]).catch(() => undefined)
-    this.#startWorker(owner, worker.name)
-  }
-
-  /** What `node/worker.ts` does. */
-  async #work(owner: Owner, { name, boot, process }: Worker): Promise<void> {
-    const { clock } = process
-    let host: RunHost | undefined
-    const dismiss = () => process.end()
-    const connection = await this.#connectWorker(process, {
-      note: (body, position) => {
-        if (body[0] === 'fenced') return dismiss()
-        if (body[0] === 'attempt' && (body[3] as AttemptSpec).base.state !== null)
-          this.#setting.sometimes.saw('restored from checkpoint')
-        host?.note(body, position)
-      },
-      durable: (position) => host?.durableTo(position),
-      closed: dismiss,
-    })
-    this.#startBeats(process, connection.session)
-    host = new RunHost(connection, clock, {
-      name,
-      parent: 'node',
-      parentSession: owner.parent.session,
-      boot,
-      pid: this.#boots,
-      definitions: this.#definitions,
-      capacity: CAPACITY,
-      logId: owner.logId,
-      shared: false,
-      meter: NO_METER,
-      log: () => undefined,
-    })
-    await host.register()
-  }
-
-  #connectWorker(process: OsProcess, ears: Parameters<typeof connectRemote>[3]): Promise<RemoteConnection> {
-    const pipe = this.connect(process)
-    if (pipe === undefined) throw new PerdureError('PERDURE_E_SESSION_LOST', 'No process owns the log.')
-    return connectRemote(pipe, process.clock, process.name, ears, this.#owner?.logId)
-  }
-
-  /** Beats go over a connection of their own and prove the process, not its event loop. */
-  #startBeats(process: OsProcess, session: number): void {
-    const pipe = this.connect(process)
-    const beat = () => {
-      pipe?.send(encodeFrame(['beat', session]))
-      process.clock.after(BEAT_MS, beat)
-    }
-    beat()
-  }
-
-  async #hostHere({ gateway }: Owner): Promise<void> {
-    const site = ownedSite({ url: 'simulated:', gateway, pid: 0, socket: noSocket, hear: () => undefined })
-    await host(site, 'owner', this.#definitions, { capacity: CAPACITY })
-  }
-
-  /** A program attaches and hosts, as any may; when it ends it comes back some time later. */
-  #startGuest(owner: Owner): void {
-    const { schedule } = this.#setting
-    const process = new OsProcess(schedule, GUEST)
-    this.#workerOwners.set(process, owner)
-    process.atEnd(() => {
-      this.#workerOwners.delete(process)
-      schedule.at(owner.process, this.#random.next() * GUEST_AWAY_MS, () => this.#startGuest(owner))
-    })
-    schedule.at(process, this.#random.next() * 50, () => {
-      this.#visit(process).catch(() => process.end())
-    })
-  }
-
-  async #visit(process: OsProcess): Promise<void> {
-    const { clock } = process
-    const connect = (_label: string, ears: Ears) => this.#connectWorker(process, { ...ears, closed: () => process.end() })
-    const main = await connect('', {})
-    const site = attachedSite('simulated:', clock, main.logId, main, {
-      connect,
-      socket: noSocket,
-      hear: () => undefined,
-      pid: 1,
-      beat: (session) => {
-        this.#startBeats(process, session)
-        return () => undefined
-      },
-    })
-    await host(site, GUEST, this.#definitions, { capacity: CAPACITY })
-  }
-
   // Faults
 
-  #diskFault(): string | undefined {
-    if (this.#calm || !this.#setting.plan.on.has('disk error') || this.#diskErrors >= MOST_DISK_ERRORS) return undefined
-    if (!this.#random.chance(1 / 100)) return undefined
-    this.#diskErrors += 1
-    return this.#random.pick(['EIO', 'ENOSPC'])
+  #strike(next: OsProcess | undefined): void {
+    const { injector, schedule } = this.#setting
+    for (let fault = injector.due(schedule.events); fault; fault = injector.due(schedule.events)) this.#carryOut(fault, next)
   }
 
-  #strike(): void {
-    for (let strike = this.#strikes[0]; strike && strike.event <= this.#setting.schedule.events; strike = this.#strikes[0]) {
-      this.#strikes.shift()
-      this.#carryOut(strike.kind)
+  /** `next`: to whom the present event happens. */
+  #carryOut(fault: Strike, next: OsProcess | undefined): void {
+    const { injector } = this.#setting
+    const owner = this.#ownerProcess
+    switch (fault.kind) {
+      case 'worker crash':
+        return this.#crash(this.#crew.choose(injector.random, fault.who, next))
+      case 'owner crash':
+        return this.#crash(owner?.alive ? owner : undefined, 'owner crash')
+      case 'power loss':
+        this.#struck(fault.kind)
+        return this.losePower()
+      case 'pause':
+        return this.#pause(fault, next)
+      case 'cut':
+        return this.#cut(fault.who)
     }
   }
 
-  #pause(workers: readonly OsProcess[]): void {
-    const random = this.#random
+  #struck(kind: StrikeKind, who?: string, ms?: number): void {
+    const { injector, schedule } = this.#setting
+    injector.note({ kind, at: schedule.events, ...(who !== undefined && { who }), ...(ms !== undefined && { ms }) })
+  }
+
+  #crash(victim: OsProcess | undefined, kind: StrikeKind = 'worker crash'): void {
+    if (victim === undefined) return
+    this.#struck(kind, victim.name)
+    victim.end()
+  }
+
+  /** Drawn pauses mostly meet a worker, half of them where it matters most; now and then the owner. */
+  #pause({ who, ms }: Strike, next: OsProcess | undefined): void {
+    const { injector, schedule } = this.#setting
     const owner = this.#ownerProcess
-    if (random.chance(0.5)) this.#ambushes += 1
-    else if (owner?.alive && random.chance(0.1)) owner.hold(pauseMs(random))
-    else workers[random.below(workers.length)]?.hold(pauseMs(random))
+    const isDrawn = who === undefined
+    if (isDrawn && injector.random.chance(0.5)) return injector.waitForPlace(schedule.events)
+    const meetsOwner = isDrawn ? injector.random.chance(OWNER_PAUSES) : owner !== undefined && roleOf(who) === roleOf(owner.name)
+    const victim = meetsOwner && owner?.alive ? owner : this.#crew.choose(injector.random, who, isDrawn ? undefined : next)
+    if (victim === undefined) return
+    const lengthMs = ms ?? pauseMs(injector.random)
+    this.#struck('pause', victim.name, lengthMs)
+    this.hold(victim, lengthMs)
   }
 
   /** A process is at a place where a pause matters most: in a step, or between a question and its answer. */
   reached(process: OsProcess): void {
-    if (this.#ambushes === 0 || this.#calm || !this.#random.chance(0.5)) return
-    this.#ambushes -= 1
-    process.hold(pauseMs(this.#random))
+    const { injector, schedule } = this.#setting
+    const ms = injector.placeReached(process.name, schedule.events)
+    if (ms !== undefined) this.hold(process, ms)
   }
 
-  #carryOut(kind: Strike['kind']): void {
-    const random = this.#random
-    const workers = [...this.#workerOwners.keys()]
-    switch (kind) {
-      case 'worker crash':
-        if (workers.length > 0) random.pick(workers).end()
-        return
-      case 'owner crash':
-        this.#ownerProcess?.end()
-        return
-      case 'power loss':
-        return this.losePower()
-      case 'pause':
-        return this.#pause(workers)
-      case 'cut': {
-        for (const [pipe, ends] of this.#pipes) if (!ends.every(({ alive }) => alive)) this.#pipes.delete(pipe)
-        const pipes = [...this.#pipes.keys()]
-        if (pipes.length > 0) random.pick(pipes).cut()
-      }
-    }
+  /** The process does not run for so long. If that is long enough, and the owner runs meanwhile, its node must be fenced. */
+  hold(process: OsProcess, ms: number): void {
+    const { schedule } = this.#setting
+    const owner = this.#owner
+    const boot = this.#crew.bootOf(process)
+    const sinceMs = schedule.nowMs
+    process.hold(ms)
+    if (owner === undefined || boot === undefined || ms < FENCED_AFTER_MS) return
+    schedule.at(undefined, FENCED_AFTER_MS, () => {
+      if (this.#owner !== owner || owner.process.heldUntilMs > sinceMs || !process.alive) return
+      const nodes = owner.gateway.replica.query('process', 'nodes', []) as readonly { readonly boot: string }[]
+      if (nodes.some((node) => node.boot === boot))
+        this.#setting.fail(new Error(`The node ${process.name} has not run for ${FENCED_AFTER_MS} ms and is not fenced.`))
+    })
   }
-}
 
-/** How long a process does not run: often longer than it takes to be fenced. */
-function pauseMs(random: SeededRandom): number {
-  return random.chance(0.5) ? 100 * 50 ** random.next() : random.between(SUSPICION_MS, 2 * SUSPICION_MS)
+  #cut(who: string | undefined): void {
+    for (const [pipe, { ends }] of this.#pipes) if (!ends.every(({ alive }) => alive)) this.#pipes.delete(pipe)
+    const pipes = [...this.#pipes]
+    if (pipes.length === 0) return
+    const named = pipes.find(([, { name }]) => name === who) ?? (who === undefined ? undefined : pipes.at(-1))
+    const [pipe, { name }] = named ?? this.#setting.injector.random.pick(pipes)
+    this.#struck('cut', name)
+    pipe.cut()
+  }
 }
 
 /** What an operating system may answer that has a bad disk; anything else is a bug. */
 function isDiskFault(error: unknown): boolean {
   return PerdureError.is(error, 'PERDURE_E_LOG_FAILED') || PerdureError.is(error, 'PERDURE_E_FOLDER')
-}
-
-function noSocket(): Promise<never> {
-  return Promise.reject(new PerdureError('PERDURE_E_USAGE', 'A simulated site has no socket.'))
 }
 
 /** The committer is a thread of the owner: what it is done with, the owner hears in a turn of its own. */
@@ -462,6 +432,10 @@ function committerOf(process: OsProcess, committer: Committer): Committer {
     commit: (commit, done) => committer.commit(commit, (failure) => process.clock.hop(() => done(failure))),
     close: () => committer.close(),
   }
+}
+
+function indexOf(snapshot: string): number {
+  return parseSnapshotName(snapshot)?.index ?? 0
 }
 
 function segmentsOf(disk: FaultyDisk): Uint8Array {

@@ -22,7 +22,19 @@ export const STATES = {
   'disk failed': 'a write or sync failed under a site',
   'owner reopened': 'the log was opened again',
   'reopened with a clock behind': 'the new owner had a wall clock behind the time in the log',
+  'opened from a snapshot': 'the log was opened again, and a snapshot was there to begin with',
+  'reopened a trimmed log': 'the log was opened again, and no longer began with its first record',
   'opening failed': 'the log could not be opened because of a fault, and later could',
+  'older snapshot used': 'the newest snapshot was damaged, and the state came from an older one and the log',
+  'session reattached': 'a client whose connection broke went on with the same session and owner',
+  'session reattached to a new owner': 'one went on with an owner that had opened the log after the one it knew',
+  'hold returned by lease': 'a tuple that was held came back because its time was over',
+  'ack of a lost hold': 'somebody said too late that the work on a held tuple was done',
+  'dead letter': 'a tuple that came back too often went to the dead',
+  'group blocked, then served': 'an atomic group found something missing, waited, and was carried out later',
+  'handed over': 'a host gave up a run in order',
+  'cut off': 'a run was taken from a host that did not give it up in time',
+  'paused across a crash': 'a run was paused while the log was closed and opened again',
 } as const
 
 export type StateName = keyof typeof STATES
@@ -32,6 +44,11 @@ export class Sometimes {
 
   saw(state: StateName, times = 1): void {
     if (times > 0) this.#counts.set(state, (this.#counts.get(state) ?? 0) + times)
+  }
+
+  /** What another seed has seen. */
+  add(other: Sometimes): void {
+    for (const [state, times] of other.#counts) this.saw(state, times)
   }
 
   get counts(): Readonly<Record<StateName, number>> {

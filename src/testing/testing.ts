@@ -9,12 +9,17 @@
  * Boundary: what `perdure/testing` exports.
  */
 
-export type { Effect } from './effects.ts'
 // biome-ignore lint/performance/noBarrelFile: this file is what `perdure/testing` exports.
-export { crashAt, FAULT_KINDS, type FaultKind, type Strike } from './faults.ts'
+export { type CrashOptions, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export type { Effect } from './effects.ts'
+export { crashAt, FAULT_KINDS, type Fault, type FaultKind, type Strike, type StrikeKind } from './faults.ts'
+export { checkLinearizable, type HistoryEntry, type Linearization, type SequentialModel } from './linearizability.ts'
 export { type EngineUnderTest, logContract } from './log-suite.ts'
+export { type RestartOptions, type RestartReport, restartAtEveryCheckpoint } from './restart-everywhere.ts'
+export type { Scenario } from './seed-run.ts'
 export { SeededRandom } from './seeded-random.ts'
-export { type Scenario, type SimulateOptions, type SimulationReport, simulate } from './simulate.ts'
+export { type SimulateOptions, type SimulationReport, simulate } from './simulate.ts'
+export { SimulatedFolders } from './simulated-folders.ts'
 export { STATES, type StateName, unreached } from './sometimes.ts'
 export { type VirtualClock, type VirtualClockOptions, virtualClock } from './virtual-clock.ts'
 export { type AnyDefinition, isLost, type World } from './world.ts'

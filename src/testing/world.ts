@@ -6,14 +6,19 @@
  */
 import { PerdureError } from '../errors.ts'
 import { attachedSite, type Site } from '../log/site.ts'
-import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
+import { decodeFrameFromSite, type Pipe } from '../log/wire/frames.ts'
+import { connectLasting, connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
 import type { HostedDefinition } from '../mechanisms/process/host.ts'
 import { type Definition, type RunContext, run, start } from '../mechanisms/process/process.ts'
 import type { StepInfo } from '../mechanisms/process/steps.ts'
 import type { Effect, Effects } from './effects.ts'
-import type { Ledger } from './ledger.ts'
+import type { Fault, StrikeKind } from './faults.ts'
+import type { Injector } from './injector.ts'
+import type { Ledger, LoggedChange } from './ledger.ts'
 import { OsProcess, type Schedule } from './schedule.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import type { Owner } from './simulated-crew.ts'
+import type { SimulatedFolders } from './simulated-folders.ts'
 import type { SimulatedSite } from './simulated-site.ts'
 import type { Sometimes } from './sometimes.ts'
 
@@ -26,8 +31,11 @@ export interface World {
   readonly random: SeededRandom
   /** Starts the site; all its workers execute these. To be called once, first. */
   host(definitions: readonly AnyDefinition[]): void
-  /** A plain client: a process of its own that talks to the owner. Waits until there is one. */
-  attach(): Promise<Site>
+  /**
+   * A plain client: a process of its own that talks to the owner. Waits until there is one. A `lasting` one goes on with the next
+   * owner, as programs that attach do; one whose session is `bound` to its connection ends with it. Default: lasting.
+   */
+  attach(session?: 'bound' | 'lasting'): Promise<Site>
   /** Does something as a client, and again as a new one whenever the session is lost. For what may be done twice. */
   insist<R>(act: (site: Site) => Promise<R>): Promise<R>
   /** Starts a run; the same definition and key is the same run, so this insists. */
@@ -40,11 +48,23 @@ export interface World {
   sleep(ms: number): Promise<void>
   /** For the function of a step: time of the process that executes it; it does not end if the process does. */
   pause(ms: number): Promise<void>
+  /** For the function of a step: its process is stopped for so long, and then goes on as if nothing had happened. */
+  hold(ms: number): void
   /** For the function of a step, first thing in it: something happens outside. */
   effect(info: Pick<StepInfo, 'idempotencyKey' | 'fence'>, content: unknown): void
+  /** For the function of a step: the disk on which its p.workDir lies. */
+  readonly folders: SimulatedFolders
   /** Everything that has happened outside, also what a later crash would like to undo. */
   readonly effects: readonly Effect[]
-  /** No further faults from here on. */
+  /** Virtual time since the beginning. */
+  readonly nowMs: number
+  /** The faults so far. */
+  readonly faults: readonly Fault[]
+  /** What has happened to the tuples of a space: as the log has it from its beginning, also what was trimmed. */
+  changes(space: string): readonly LoggedChange[]
+  /** A fault before the next event, whatever else the seed has. A worker crash meets the process that asks for it. */
+  strike(kind: StrikeKind): void
+  /** No further faults from here on, but those asked for. */
   calm(): void
   /** Fails the seed unless this holds. */
   check(holds: boolean, what: string): void
@@ -66,9 +86,11 @@ export interface WorldSetting {
   readonly schedule: Schedule
   readonly random: SeededRandom
   readonly site: SimulatedSite
+  readonly injector: Injector
   readonly ledger: Ledger
   readonly sometimes: Sometimes
   readonly effects: Effects
+  readonly folders: SimulatedFolders
   fail(error: unknown): void
 }
 
@@ -90,16 +112,32 @@ export class SimulatedWorld implements World {
     return this.#setting.effects.list
   }
 
+  get folders(): SimulatedFolders {
+    return this.#setting.folders
+  }
+
+  get nowMs(): number {
+    return this.#setting.schedule.nowMs
+  }
+
+  get faults(): readonly Fault[] {
+    return this.#setting.injector.injected
+  }
+
+  changes(space: string): readonly LoggedChange[] {
+    return this.#setting.ledger.changes(space)
+  }
+
   host(definitions: readonly AnyDefinition[]): void {
     this.#setting.site.start(definitions as unknown as readonly HostedDefinition[])
   }
 
-  async attach(): Promise<Site> {
+  async attach(session: 'bound' | 'lasting' = 'lasting'): Promise<Site> {
     const { schedule } = this.#setting
     this.#clients += 1
     const process = new OsProcess(schedule, `client-${this.#clients}`)
     for (;;) {
-      const main = await this.#connect(process)
+      const main = await (session === 'bound' ? this.#connect(process) : this.#connectLasting(process))
       if (main === undefined) {
         await this.sleep(LOOK_AGAIN_MS)
         continue
@@ -126,20 +164,38 @@ export class SimulatedWorld implements World {
 
   /** Undefined when nobody is there to talk to. */
   async #connect(process: OsProcess): Promise<RemoteConnection | undefined> {
-    const { site, ledger, sometimes } = this.#setting
-    let connection: RemoteConnection | undefined
-    const pipe = site.connect(process, {
-      message: (message) => connection && ledger.received(connection.session, message),
-      closed: () => connection && sometimes.saw('session lost', Math.min(1, connection.client.open)),
-    })
-    if (pipe === undefined) return undefined
-    try {
-      connection = await connectRemote(pipe, process.clock, process.name)
-      return connection
-    } catch (error) {
-      if (isLost(error) || PerdureError.is(error, 'PERDURE_E_TIMEOUT')) return undefined
-      throw error
+    const [pipe, heard] = this.#pipe(process)
+    return pipe && (await begun(heard, connectRemote(pipe, process.clock, process.name)))
+  }
+
+  async #connectLasting(process: OsProcess): Promise<RemoteConnection | undefined> {
+    const heard: Heard = { connection: undefined }
+    const way = async () => {
+      const [pipe] = this.#pipe(process, heard)
+      if (pipe === undefined) throw new PerdureError('PERDURE_E_SESSION_LOST', 'No process owns the log.')
+      return pipe
     }
+    return await begun(heard, connectLasting(way, process.clock, process.name))
+  }
+
+  #pipe(process: OsProcess, heard: Heard = { connection: undefined }): readonly [Pipe | undefined, Heard] {
+    const { site, ledger, sometimes } = this.#setting
+    const { owner } = site
+    const pipe = site.connect(process, {
+      message: (message) => {
+        const isWelcome = decodeFrameFromSite(message)[0] === 'welcome'
+        if (heard.connection !== undefined) {
+          if (isWelcome) sometimes.saw(heard.owner === owner ? 'session reattached' : 'session reattached to a new owner')
+          ledger.received(heard.connection.session, message)
+        }
+        if (isWelcome) heard.owner = owner
+      },
+      closed: () => {
+        const { connection } = heard
+        if (connection && !connection.lasting) sometimes.saw('session lost', Math.min(1, connection.client.open))
+      },
+    })
+    return [pipe, heard]
   }
 
   async insist<R>(act: (site: Site) => Promise<R>): Promise<R> {
@@ -174,6 +230,11 @@ export class SimulatedWorld implements World {
     return new Promise((resolve) => void process?.clock.after(ms, resolve))
   }
 
+  hold(ms: number): void {
+    const { schedule, site } = this.#setting
+    if (schedule.current) site.hold(schedule.current, ms)
+  }
+
   effect(info: Pick<StepInfo, 'idempotencyKey' | 'fence'>, content: unknown): void {
     try {
       this.#setting.effects.happen(info, content)
@@ -182,11 +243,32 @@ export class SimulatedWorld implements World {
     }
   }
 
+  strike(kind: StrikeKind): void {
+    this.#setting.site.strikeNext(kind)
+  }
+
   calm(): void {
     this.#setting.site.calm()
   }
 
   check(holds: boolean, what: string): void {
     if (!holds) throw new Error(what)
+  }
+}
+
+/** Whose messages are heard, once it is known. */
+interface Heard {
+  connection: RemoteConnection | undefined
+  /** Who welcomed it last. */
+  owner?: Owner | undefined
+}
+
+async function begun(heard: Heard, beginning: Promise<RemoteConnection>): Promise<RemoteConnection | undefined> {
+  try {
+    heard.connection = await beginning
+    return heard.connection
+  } catch (error) {
+    if (isLost(error) || PerdureError.is(error, 'PERDURE_E_TIMEOUT')) return undefined
+    throw error
   }
 }

@@ -4,6 +4,15 @@
  */
 import { active, any, PerdureError, resilient, run, type Space, space } from 'perdure'
 import { isLost, type Scenario, type World } from 'perdure/testing'
+import { groups } from './groups.ts'
+import { holds } from './holds.ts'
+import { moves } from './moves.ts'
+import { tellers } from './reattach.ts'
+import { clerks } from './scenarios-files.ts'
+import { travellers } from './scenarios-moves.ts'
+import { kinds, seats, weave } from './scenarios-runs.ts'
+import { parcels, seasons, swaps } from './scenarios-spaces.ts'
+import { watchers } from './watchers.ts'
 
 /** A coordinator puts tasks, workers take them, do something outside, and put results. */
 const farm: Scenario = async (world) => {
@@ -99,8 +108,12 @@ const patience: Scenario = async (world) => {
   const waiter = resilient('waiter', async (p, k: number) => {
     await p.start(child, `c${k}`, [k], { attached: true })
     try {
-      await p.space('start').in(['never', k])
+      p.space('start')
+        .out(['waits', k])
+        .catch(() => undefined)
+      await p.space('start').in(['late', k])
     } finally {
+      await p.sleep(20)
       await p.space('start').out(['cleaned', k])
     }
   })
@@ -112,7 +125,11 @@ const patience: Scenario = async (world) => {
     await Promise.all([at.start(racer, `r${k}`, [k, waitMs]), at.start(timer, `t${k}`, [waitMs]), at.start(waiter, `w${k}`, [k])])
     await at.sleep(at.random.between(1, 400))
     const put = await putOnce(at, 'start', ['go', k])
+    // Half of them are cancelled while they begin; the others wait, and what comes after their end is not for them.
+    const waits = at.random.chance(0.5)
+    if (waits) await at.insist(async (site) => (await space(site, 'start')).rd(['waits', k]))
     await at.insist((site) => run(site, waiter, `w${k}`).cancel('enough'))
+    const late = waits ? await putOnce(at, 'start', ['late', k]) : { least: 0, most: 0 }
     const winner = await at.result(racer, `r${k}`)
     const left = await at.insist(async (site) => (await space(site, 'start')).count(['go', k]))
     const gone = winner === 'go' ? 1 : 0
@@ -127,6 +144,11 @@ const patience: Scenario = async (world) => {
       async (site) => (await run(site, child, `c${k}`).status().catch(codeOf)) as { state?: string } | string,
     )
     if (known !== 'PERDURE_E_UNKNOWN_RUN') await expectCode(at, at.result(child, `c${k}`), 'PERDURE_E_CANCELLED')
+    const stays = await at.insist(async (site) => (await space(site, 'start')).count(['late', k]))
+    at.check(
+      stays >= late.least && stays <= late.most,
+      `a cancelled run took what came later: ${stays} of ${late.least} are left`,
+    )
     const cleaned = await at.insist(async (site) => (await space(site, 'start')).count(['cleaned', k]))
     at.check(cleaned <= 1, `the waiter cleaned up ${cleaned} times`)
     const told = new Set(at.effects.map(({ content }) => String(content)).filter((text) => text.startsWith(`racer ${k}:`)))
@@ -200,7 +222,7 @@ const clients: Scenario = async (world) => {
   }
   const live = async (act: (jobs: Space) => Promise<void>) => {
     for (let n = world.random.between(2, 10); n > 0; ) {
-      const site = await world.attach()
+      const site = await world.attach(world.random.chance(0.5) ? 'bound' : 'lasting')
       const lifeMs = world.random.between(1, 300)
       const busy = (async () => {
         const jobs = await space(site, 'jobs')
@@ -269,12 +291,14 @@ const actives: Scenario = async (world) => {
 const slow: Scenario = async (world) => {
   const count = world.random.between(2, 4)
   const steps = 3
+  const trouble = troubleOf(world)
   const walker = resilient('walker', async (p, k: number) => {
     const seen: number[] = []
     for (let n = 0; n < steps; n++) {
       const waitMs = Math.floor(p.random() * 6_000)
       const step = await p.step('walk', async (info) => {
         world.effect(info, `walker ${k} step ${n}`)
+        trouble()
         await world.pause(waitMs)
         return n
       })
@@ -293,7 +317,46 @@ const slow: Scenario = async (world) => {
   checkEffects(world, effects)
 }
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { farm, ring, patience, beads, clients, actives, slow }
+/** Fewer than the deaths at one place after which a run is wedged, and should be. */
+const MOST_TROUBLES = 3
+
+/** The process that executes a step is stopped; now and then its owner dies meanwhile, when others of its steps are about to begin. */
+function troubleOf(world: World): () => void {
+  let troubles = 0
+  return () => {
+    if (troubles >= MOST_TROUBLES || !world.random.chance(0.5)) return
+    troubles += 1
+    // Mostly for longer than it takes to be fenced.
+    if (world.random.chance(0.2)) return world.hold(world.random.between(1_500, 5_000))
+    if (world.random.chance(0.5)) return world.hold(world.random.between(5_100, 9_000))
+    world.hold(world.random.between(10, 300))
+    const strike = () => world.strike('owner crash')
+    world.sleep(world.random.next() * 4).then(strike, strike)
+  }
+}
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  farm,
+  ring,
+  patience,
+  beads,
+  clients,
+  actives,
+  slow,
+  seats,
+  weave,
+  kinds,
+  parcels,
+  swaps,
+  seasons,
+  travellers,
+  tellers,
+  holds,
+  groups,
+  watchers,
+  moves,
+  clerks,
+}
 
 /** Factor for what takes time: with slow steps, nodes are suspected and fenced while they execute one. */
 function paceOf(world: World): number {

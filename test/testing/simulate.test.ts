@@ -34,7 +34,7 @@ describe('a simulation', () => {
     }
     const error = await failureOf(simulate({ seeds: 5, repeat: (seed) => `npm run test:sim -- --seed ${seed}` }, onlyAtThree))
     expect(error.message).toMatch(/^Seed 3 failed: .*the seed is not three.*npm run test:sim -- --seed 3$/)
-    expect(error.data).toEqual({ seed: 3 })
+    expect(error.data).toMatchObject({ seed: 3, faults: [] })
     expect((await failureOf(simulate({ seed: 3 }, onlyAtThree))).message).toContain('Seed 3 failed')
     expect((await simulate({ seed: 4 }, onlyAtThree)).seeds).toBe(1)
   })
