@@ -17,7 +17,7 @@ describe('a subpath', () => {
       const names = {}
       for (const path of ['', '/log', '/space', '/process', '/testing']) names[path] = Object.keys(await import('perdure' + path))
       console.log(JSON.stringify(names))`) as Record<string, string[]>
-    const operators = ['any', 'between', 'gt', 'gte', 'lt', 'lte', 'oneOf', 'prefix']
+    const operators = ['any', 'between', 'gt', 'gte', 'lt', 'lte', 'oneOf', 'prefix', 'ref']
     const processes = ['active', 'host', 'resilient', 'run', 'start']
     expect(names['']).toEqual(expect.arrayContaining(['open', 'space', 'PerdureError', ...processes, ...operators]))
     expect(names['/space']).toEqual(expect.arrayContaining(['space', ...operators]))

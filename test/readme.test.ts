@@ -1,29 +1,13 @@
 /**
  * What README.md shows, done: its programs, run as they stand against the built package, and its commands.
  */
-import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
+import { resultOf, samplesOf } from './samples.ts'
 
-const root = process.cwd()
 const readme = readFileSync('README.md', 'utf8')
-const folder = mkdtempSync(join(tmpdir(), 'perdure-readme-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-// As `npm install` leaves it: the package, and its command.
-mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true })
-symlinkSync(root, join(folder, 'node_modules', 'perdure'))
-
-/** The blocks that open with their own file name. */
-const files = new Map([...readme.matchAll(/^```js\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => [name!, text!]))
-for (const [name, text] of files) writeFileSync(join(folder, name), text)
-
-/** Every line of every block for the shell, without its comment. */
-const commands = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)]
-  .flatMap(([, block]) => block!.trim().split('\n'))
-  .map((line) => line.replace(/ +#.*/, ''))
+const { files, commands, commandWith, shell, killedAt, remove } = samplesOf('README.md')
+afterAll(remove)
 
 describe('README.md', () => {
   test('shows three programs', () => {
@@ -32,11 +16,8 @@ describe('README.md', () => {
   })
 
   test('the first program goes on at the same price after everything was killed, and ships once', async () => {
-    const command = commands.find((line) => line.includes('perdure run'))
-    expect(command).toMatch(/^npx perdure run order\.mjs /)
-    const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { perdure: string } }
-    // What `npx perdure` starts.
-    const own = `${command!.replace('npx perdure', `exec "${process.execPath}" "${join(root, bin.perdure)}"`)} --json`
+    expect(commands.find((line) => line.includes('perdure run'))).toMatch(/^npx perdure run order\.mjs /)
+    const own = `${commandWith('perdure run')} --json`
     const killed = await killedAt(own, 'day 2')
     expect(killed).not.toContain('"result"')
     const first = await shell(own)
@@ -80,36 +61,3 @@ describe('README.md', () => {
     expect(lines).toBeLessThan(120)
   })
 })
-
-interface Ended {
-  readonly code: number
-  readonly stdout: string
-  readonly output: string
-}
-
-function shell(command: string): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile('/bin/sh', ['-c', command], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, output: stdout + stderr })
-    })
-  })
-}
-
-/** What a command printed until it printed `word` and was killed with all that it had started. */
-function killedAt(command: string, word: string): Promise<string> {
-  return new Promise((resolve) => {
-    const child = spawn('/bin/sh', ['-c', command], { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
-    let output = ''
-    child.stdout.on('data', (text: Buffer) => {
-      const before = output.includes(word)
-      output += text.toString('utf8')
-      if (!before && output.includes(word)) process.kill(-(child.pid as number), 'SIGKILL')
-    })
-    child.on('close', () => resolve(output))
-  })
-}
-
-function resultOf(output: string): unknown {
-  const line = output.split('\n').find((text) => text.startsWith('{"event":"result"'))
-  return line === undefined ? undefined : (JSON.parse(line) as { value: unknown }).value
-}

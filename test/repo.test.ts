@@ -95,6 +95,16 @@ describe('the documentation', () => {
   test.each(pages)('%s links only to what exists', (page) => {
     expect(linksOf(text(page)).filter((link) => !leadsSomewhere(page, link))).toEqual([])
   })
+
+  test.each(pages)('%s names only files and scenarios that exist', (page) => {
+    const named = spansOf(text(page))
+    const missing = named.filter(
+      (name) => /^(test|bench|src|examples|scripts|docs)\/[\w./-]+$/.test(name) && !existsSync(join(ROOT, name)),
+    )
+    const scenarios = named.filter((name) => /^sim: [a-z]+$/.test(name) && name !== 'sim: states')
+    const registered = text('test/sim/scenarios.ts')
+    expect([...missing, ...scenarios.filter((name) => !registered.includes(`\n  ${name.slice(5)},\n`))]).toEqual([])
+  })
 })
 
 describe('the source', () => {
@@ -130,6 +140,11 @@ function packagesImportedBy(file: string): string[] {
   const targets = [...code.matchAll(/\b(?:from\s+|import\s+|import\(\s*)'([^'.\n][^'\n]*)'/g)].map(([, target]) => target ?? '')
   const packages = targets.map((target) => target.split('/', target.startsWith('@') ? 2 : 1).join('/'))
   return packages.filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
+}
+
+/** What stands as code in the sentences and tables of a page. */
+function spansOf(markdown: string): string[] {
+  return [...markdown.replace(/^(```|~~~)[\s\S]*?^\1/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span ?? '')
 }
 
 /** Targets of the links of a page that lead into the repository. Code is not read. */
