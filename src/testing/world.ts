@@ -7,6 +7,7 @@
 import { PerdureError } from '../errors.ts'
 import { attachedSite, type Site } from '../log/site.ts'
 import { decodeFrameFromSite, type Pipe } from '../log/wire/frames.ts'
+import { greet } from '../log/wire/hello.ts'
 import { connectLasting, connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
 import type { HostedDefinition } from '../mechanisms/process/host.ts'
 import { type Definition, type RunContext, run, start } from '../mechanisms/process/process.ts'
@@ -42,6 +43,8 @@ export interface World {
   start<I extends readonly unknown[], R>(definition: Definition<RunContext, I, R>, key: string, input: I): Promise<void>
   /** The result of a run, however often the client has to look again. */
   result<I extends readonly unknown[], R>(definition: Definition<RunContext, I, R>, key: string): Promise<R>
+  /** Somebody who does not know its secret asks to go on with a session: whether he is let in, which he must not be. */
+  intrude(session: number): Promise<boolean>
   /** Kills a plain client: what it had under way has an unknown outcome, and nobody is told. */
   kill(client: Site): void
   /** Virtual time, outside of all processes. */
@@ -150,6 +153,24 @@ export class SimulatedWorld implements World {
 
   kill(client: Site): void {
     this.#processes.get(client)?.end()
+  }
+
+  intrude(session: number): Promise<boolean> {
+    const process = new OsProcess(this.#setting.schedule, 'intruder')
+    const pipe = this.#setting.site.connect(process)
+    if (pipe === undefined) return Promise.resolve(false)
+    const as = [session, process.clock.randomId()] as const
+    return new Promise((resolve) => {
+      greet(
+        pipe,
+        process.clock,
+        { label: process.name, logId: null, as },
+        {
+          welcomed: () => resolve(true),
+          failed: () => resolve(false),
+        },
+      )
+    })
   }
 
   #siteOver(main: RemoteConnection, process: OsProcess): Site {

@@ -9,7 +9,7 @@ export interface Told {
   readonly position: number
 }
 
-export interface Gathering {
+interface Gathering {
   readonly list: Told[]
   /** All of it, once its last tuple has come; `trimmed` when the log no longer reached back to the beginning. */
   readonly ended: Promise<readonly Told[] | 'trimmed'>

@@ -7,7 +7,10 @@ import { resilient } from 'perdure'
 import { crashEverywhere, type Scenario, type StrikeKind, simulate } from 'perdure/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CopyPart } from '../../src/mechanisms/process/granted.ts'
-import { counters, movedTwins, twins } from './scenarios-copies.ts'
+import { ProcessMachine } from '../../src/mechanisms/process/machine.ts'
+import { placeUnder } from '../../src/mechanisms/process/replication.ts'
+import { savedRuns } from '../../src/mechanisms/process/snapshot.ts'
+import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 
 const SEEDS = Number(process.env.PERDURE_COPIES_SEEDS ?? 15)
 const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 13)
@@ -22,6 +25,7 @@ describe('a run of several copies is one run', () => {
     { name: 'twins', scenario: twins },
     { name: 'twins that are moved', scenario: movedTwins },
     { name: 'counters', scenario: counters },
+    { name: 'sleepers', scenario: sleepers },
   ])(
     `in ${SEEDS} seeds of $name`,
     async ({ scenario }) => {
@@ -80,5 +84,16 @@ describe('the simulator notices', () => {
       this.grant({ number, epoch: 0, deaths: 0, failed: 0 })
     })
     expect(await found(twins)).toBe('the bug')
+  })
+
+  test('a site that lets copies act that it has replaced', async () => {
+    const admit = ProcessMachine.prototype.admit
+    vi.spyOn(ProcessMachine.prototype, 'admit').mockImplementation(function (this: ProcessMachine, operation, context) {
+      const runs = savedRuns([...this.snapshot()].map((part) => ['process', part]))
+      const acting = runs.find(({ id }) => operation.caller.kind === 'run' && id === operation.caller.id)
+      if (acting === undefined || placeUnder(acting, operation.fence)) return admit.call(this, operation, context)
+      return admit.call(this, { ...operation, fence: acting.fence }, context)
+    })
+    expect(await found(sleepers)).toBe('the bug')
   })
 })

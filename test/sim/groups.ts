@@ -101,17 +101,18 @@ async function auditor(world: World, accounts: number): Promise<void> {
 async function flashes(world: World): Promise<void> {
   const site = await world.attach()
   const sky: Space = await space(site, 'sky')
-  const flashed: { readonly fromMs: number; readonly tuple: readonly unknown[] }[] = []
-  for (let n = world.random.between(1, 4); n > 0; n -= 1) {
+  const count = world.random.between(1, 4)
+  for (let n = 0; n < count; n += 1) {
     const [notBeforeMs, leaseMs] = [world.random.between(0, 100), world.random.between(1, 100)]
     await sky.out(['flash', n], { notBeforeMs, leaseMs })
-    flashed.push({ fromMs: notBeforeMs, tuple: ['flash', n] })
     if (world.random.chance(0.3)) await sky.inp(['flash', n])
   }
-  while ((await sky.count(['flash', Number])) > 0 || world.changes('sky').length < 2 * flashed.length) await world.sleep(50)
-  for (const { tuple } of flashed) {
-    const kinds = world.changes('sky').flatMap((change) => (change.tuple[1] === tuple[1] ? [change.kind] : []))
-    world.check(/^out,(in|expired)$/.test(kinds.join()), `the flash ${tuple[1]} has gone through ${kinds.join(' ')}`)
+  const delayed = async () => ((await site.link.main.query('space', 'delayed', ['sky'])) as { readonly total: number }).total
+  while ((await delayed()) > 0 || (await sky.count(['flash', Number])) > 0) await world.sleep(50)
+  const changes = world.changes('sky')
+  for (let n = 0; n < count; n += 1) {
+    const kinds = changes.flatMap(({ kind, tuple }) => (tuple[1] === n ? [kind] : []))
+    world.check(/^out,(in|expired)$/.test(kinds.join()), `the flash ${n} has gone through ${kinds.join(' ')}`)
   }
 }
 

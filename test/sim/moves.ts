@@ -108,6 +108,7 @@ async function deed(world: World, site: Site, wanderer: Wanderer, { key, drainMs
         if (!(await handle.pause('somebody asked', { drainMs })) || resumed.get(key) !== before) return
         const period: Held = { key, fromMs: world.nowMs, toMs: Number.POSITIVE_INFINITY }
         held.push(period)
+        if (given === undefined && random.chance(0.2)) world.strike('owner crash')
         await world.sleep(random.next() * 6_000)
         release()
         await handle.resume()

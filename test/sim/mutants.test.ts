@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { MUTANTS, type Mutant } from './mutants.ts'
+import { LASTING_MUTANTS } from './mutants-lasting.ts'
 
 /** A planted bug must be found within so many. */
 const SEEDS_FOR_A_BUG = 2_000
@@ -53,7 +54,7 @@ async function caught(mutant: Mutant): Promise<Found | null> {
 
 /** All of them are for the long run: a sample shows that the way of planting works. */
 const EVERY = process.env.PERDURE_MUTANTS === 'all' ? 1 : 9
-const CHOSEN = MUTANTS.filter((_, n) => n % EVERY === 0).map((mutant) => [mutant.name, mutant] as const)
+const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS].filter((_, n) => n % EVERY === 0).map((mutant) => [mutant.name, mutant] as const)
 
 describe('the simulator catches', () => {
   test.each(CHOSEN)('%s', { timeout: TIMEOUT_MS }, async (_, mutant) => {

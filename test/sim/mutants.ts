@@ -361,4 +361,40 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "if (part[0] === 'deadlines') return this.#deadlines.restore([...part[1], ...part[1]])",
     scenario: 'seasons',
   },
+  // Work folders
+  {
+    name: 'a folder that is not filled before the first step of an attempt',
+    file: 'mechanisms/process/work-files.ts',
+    find: "this.#before = recorded.count > 0 ? 'restore' : 'nothing'",
+    replace: "this.#before = 'nothing'",
+    scenario: 'clerks',
+  },
+  {
+    name: 'a try that fails and leaves what it wrote',
+    file: 'mechanisms/process/work-files.ts',
+    find: "if (calling !== 'not yet') this.#before = calling === 'ended' ? 'restore' : 'replace'",
+    replace: '',
+    scenario: 'clerks',
+  },
+  {
+    name: 'two steps in one folder at once',
+    file: 'mechanisms/process/work-files.ts',
+    find: '    await before\n',
+    replace: '',
+    scenario: 'clerks',
+  },
+  {
+    name: 'a step that begins before the record of the one whose files it reads is durable',
+    file: 'mechanisms/process/steps.ts',
+    find: 'Math.max(deliveredPosition, port.files?.position ?? 0)',
+    replace: 'deliveredPosition',
+    scenario: 'clerks',
+  },
+  {
+    name: 'a snapshot without the files of runs',
+    file: 'mechanisms/process/snapshot.ts',
+    find: "yield* inParts('files', files?.rows ?? [], run.id) as Generator<Part>",
+    replace: '',
+    scenario: 'clerks',
+  },
 ]

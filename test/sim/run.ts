@@ -25,8 +25,8 @@ const SEEDS_FOR_A_STATE = 50
 /** With fewer seeds chance decides whether a state is reached. */
 const SEEDS_FOR_STATES = 2_000
 
-/** Shares of the seeds; 1 for all others. Most of the rare states are those of slow steps and stopped processes. */
-const SHARES: Readonly<Record<string, number>> = { slow: 3 }
+/** Shares of the seeds; 1 for all others. Most of the rare states are those of slow steps and stopped processes, and of checkpoints and moves. */
+const SHARES: Readonly<Record<string, number>> = { slow: 5, beads: 2, moves: 2 }
 
 /** A line of progress this often. */
 const PROGRESS_MS = 10_000

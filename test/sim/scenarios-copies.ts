@@ -6,6 +6,9 @@ import { any, resilient, run, type Space, space } from 'perdure'
 import type { Scenario, World } from 'perdure/testing'
 import { disturb } from './scenarios-moves.ts'
 
+/** Longer than it takes until a silent process is fenced. */
+const STANDSTILL_MS = 7_000
+
 /** Steps under way at once. */
 const MOST_PARALLEL = 3
 
@@ -88,6 +91,37 @@ function checkEffects(world: World, count: number, how: 'in peace' | 'moved'): v
   world.check(contents.size === count, `${contents.size} effects happened, not ${count}`)
   if (world.faults.length === 0 && how === 'in peace')
     world.check(world.effects.length === count, `${world.effects.length} effects, without a fault`)
+}
+
+/** Processes that stand still in the middle of a step, so that it is given to another copy; and then go on as if nothing had happened. */
+export const sleepers: Scenario = async (world) => {
+  const count = world.random.between(2, 5)
+  const sleeper = resilient(
+    'sleeper',
+    async (p, steps: number) => {
+      const values: number[] = []
+      for (let n = 0; n < steps; n++) {
+        values.push(
+          await p.step('stand', async (info) => {
+            const again = world.effects.some(({ idempotencyKey }) => idempotencyKey === info.idempotencyKey)
+            world.effect(info, n)
+            // Who was thought dead comes back while the other one is at it.
+            const stands = !again && world.random.chance(0.5)
+            if (stands) world.hold(STANDSTILL_MS)
+            await world.pause(stands ? 1 : STANDSTILL_MS / 2)
+            return n
+          }),
+        )
+      }
+      return values
+    },
+    { layer: 'replicas' },
+  )
+  world.host([sleeper])
+  await world.start(sleeper, 's', [count])
+  const values = await world.result(sleeper, 's')
+  world.check(values.join() === Array.from({ length: count }, (_, n) => n).join(), `the steps have come to ${values}`)
+  world.check(new Set(world.effects.map(({ content }) => content)).size === count, 'an effect is missing')
 }
 
 /** A seller of two copies and one of one want the same seats; a seat is sold once. */

@@ -8,6 +8,9 @@ const REFUSED: ReadonlySet<string> = new Set(['PERDURE_E_NO_HOST', 'PERDURE_E_UN
 /** So that even a step that is slow ends in time. */
 const DRAIN_MS = 500
 
+/** What somebody who is gone has said has arrived by then, even by the slowest message: a run that is paused last stays paused. */
+const LATE_MS = 2_000
+
 /**
  * Each traveller goes through its stations in order, whoever moves it and wherever it is; a station is visited under one key for each
  * time the run has been begun.
@@ -43,6 +46,7 @@ export const travellers: Scenario = async (world) => {
     await disturb(world, (site) => run(site, traveller, world.random.pick(keys)))
   }
   world.calm()
+  await world.sleep(LATE_MS)
   for (const key of keys) {
     await world.insist((site) => run(site, traveller, key).resume())
     const sum = await world.result(traveller, key)

@@ -1,6 +1,6 @@
 /** What is left of the faults of a seed that failed: few, and enough. */
 import { PerdureError, resilient, space } from 'perdure'
-import { FAULT_KINDS, type Fault, type Scenario, simulate } from 'perdure/testing'
+import { FAULT_KINDS, type Fault, isLost, type Scenario, simulate, type World } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 import { runSeed } from '../../src/testing/seed-run.ts'
 import { mannerOf, shrink } from '../../src/testing/shrink.ts'
@@ -26,9 +26,22 @@ const PUTS = 80
 /** Takes for granted that what may be done twice is done once: wrong as soon as a client dies between an `out` and its reply. */
 const careless: Scenario = async (world) => {
   world.host([resilient('idle', () => undefined)])
-  for (let n = 0; n < PUTS; n++) await world.insist(async (site) => (await space(site, 'jobs')).out(['job', n]))
+  for (let n = 0; n < PUTS; ) n += await put(world, n)
   const count = await world.insist(async (site) => (await space(site, 'jobs')).count(['job', Number]))
   world.check(count === PUTS, `${count} jobs are there of ${PUTS}`)
+}
+
+/** How many were put, as far as the client of this time was told. */
+async function put(world: World, first: number): Promise<number> {
+  const site = await world.attach('bound')
+  let count = 0
+  try {
+    const jobs = await space(site, 'jobs')
+    for (; first + count < PUTS; count++) await jobs.out(['job', first + count])
+  } catch (error) {
+    if (!isLost(error)) throw error
+  }
+  return count
 }
 
 /** A list that is worth shrinking. */

@@ -50,8 +50,8 @@ export function lead(state: ProcessState, run: Run, next: Place, context: Contex
   const { replication } = run
   if (replication === undefined || next === run) return
   tellPlace(state, run, run, 'follow', context)
-  const { node, fence, begun, loading, live, repeating, replayed, leaving } = run
-  const before: Place = { node, fence, begun, loading, live, repeating, replayed, leaving }
+  const { node, fence, begun, loading, live, reached, repeating, replayed, leaving } = run
+  const before: Place = { node, fence, begun, loading, live, reached, repeating, replayed, leaving }
   replication.copies = replication.copies.map((copy) => (copy === next ? before : copy))
   Object.assign(run, next)
   tellLead(state, run, context)
@@ -107,14 +107,20 @@ function buildAt(state: ProcessState, run: Run, { node }: Place): string {
   return state.nodes.get(node ?? '')?.definitions.get(run.definition) ?? ''
 }
 
+/** Operations that a copy may be behind when the journal is cut: the replies that wait for it are kept by its host. */
+const MAX_BEHIND = 1_000
+
 /**
- * The journal is cut. Copies behind have been told all they need, except those that still fetch it: they begin again, from here.
+ * The journal is cut. Copies behind have been told all they need, except those that still fetch it: they begin again, from here. So do
+ * those that are far behind, which spares them the way.
  */
 export function cutFor(state: ProcessState, run: Run, digest: number, context: Context): void {
   const { replication } = run
   if (replication === undefined) return
   replication.cutDigest = digest
-  for (const late of placesOf(run).filter(({ loading }) => loading)) beginAgain(state, run, late, context)
+  const { number } = run.journal.base
+  const late = placesOf(run).filter(({ loading, reached }) => loading || number - reached > MAX_BEHIND)
+  for (const copy of late) beginAgain(state, run, copy, context)
 }
 
 /** A copy is executed anew where it is. One that is to leave has nothing yet that it could go on with, and leaves at once. */

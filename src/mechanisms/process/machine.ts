@@ -122,6 +122,7 @@ export class ProcessMachine implements RunTable, EvalPort {
     run.position = context.position
     const { number, name } = operation
     if (number === 0) return isWellFormed(name, operation.args) ? 'fresh' : 'refused'
+    if (run.replication) sender.reached = Math.max(sender.reached, number)
     if (run.replication && name === 'process.step') return holds(run, sender, number) ? 'fresh' : 'settled'
     if (run.replication === undefined && name === 'process.claim') return 'refused'
     if (run.journal.entries.has(number) || run.open.has(number) || run.races.has(number) || number <= run.journal.base.number) {

@@ -11,8 +11,7 @@ import type { Stored } from './journal.ts'
 
 /** A promise only where something has to be fetched; it rejects when that is not to be had. */
 export function openedFor(issued: Issued, outcome: Stored, blobs: Blobs): Outcome | Promise<Outcome> {
-  if ('blob' in outcome)
-    return blobs.get(outcome.blob).then((bytes) => ({ value: decode(bytes) }))
+  if ('blob' in outcome) return blobs.get(outcome.blob).then((bytes) => ({ value: decode(bytes) }))
   if ('error' in outcome) return outcome
   if (issued.kind === 'process.result') return openedFor({ ...issued, kind: '' }, outcome.value as Stored, blobs)
   if (issued.alternatives === undefined) return outcome

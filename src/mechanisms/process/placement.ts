@@ -81,6 +81,7 @@ export function occupy(run: Run, copy: Place, node: Node, context: Context): voi
   copy.begun = run.attempt === 1
   copy.loading = spec.journaled
   copy.live = run.journal.progress === 0
+  copy.reached = run.journal.base.number
   copy.replayed = 0
   context.note(node.session, ['attempt', run.id, copy.fence, spec])
 }

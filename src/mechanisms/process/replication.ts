@@ -28,6 +28,8 @@ export interface Place {
   /** Its host still fetches the journal. */
   loading: boolean
   live: boolean
+  /** Of one of several copies: the last operation that it has come to. */
+  reached: number
   /** Steps that this attempt has said it executes again, and at which progress. */
   repeating: { readonly progress: number; readonly steps: readonly string[] } | undefined
   /** While it recovers: how far its host says it is. */
@@ -77,6 +79,7 @@ export function nowhere(): Place {
     begun: false,
     loading: false,
     live: false,
+    reached: 0,
     repeating: undefined,
     replayed: 0,
     leaving: undefined,

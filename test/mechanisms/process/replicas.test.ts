@@ -219,6 +219,30 @@ describe('the death of a copy', () => {
     expect(await stage.settle(handle.result())).toBe('done')
   })
 
+  test('gives its step to a copy that waits for it already, where there is one', async () => {
+    const stage = await Stage.open()
+    let bodies = 0
+    const executed: number[] = []
+    const definition = resilient(
+      'steps',
+      async (p, _: number) => {
+        bodies += 1
+        const which = bodies
+        if (which === 2) await new Promise(() => undefined)
+        return p.step('only', () => {
+          executed.push(which)
+          return which === 1 ? new Promise(() => undefined) : which
+        })
+      },
+      { layer: 'replicas', replicas: 3 },
+    )
+    const { a } = await nodes(stage, 'a b c', definition)
+    const handle = await begun(stage, definition, 0)
+    a?.kill()
+    expect(await stage.settle(handle.result())).toBe(3)
+    expect(executed).toEqual([1, 3])
+  })
+
   test('of all of them at once is that of the run: it is re-executed from its journal', async () => {
     const stage = await Stage.open()
     const steps = new Steps()
@@ -269,6 +293,11 @@ describe('the death of a copy', () => {
       /^PERDURE_E_WEDGED .*died 5 times at the same place, in the step "deadly" \(operation 1\)/,
     )
     expect(copiesOf(stage, deadly)).toEqual([])
+    // Somebody has mended what the step does, and it gets as many chances again.
+    expect(await stage.settle(handle.resume())).toBe(true)
+    await stage.clock.idle()
+    expect(statusOf(stage, deadly)).toMatchObject({ state: 'running', replicas: { of: 2 } })
+    expect(copiesOf(stage, deadly)?.length).toBe(2)
   })
 
   test('a body that ends every process wedges the run, and takes no end of processes with it', async () => {
@@ -400,65 +429,5 @@ describe('a copy that differs', () => {
     a?.kill()
     await release(stage)
     expect(statusOf(stage, definition).state).toBe('diverged')
-  })
-})
-
-describe('a checkpoint of one copy', () => {
-  const counting = (starts: unknown[]) =>
-    resilient(
-      'counting',
-      async (p: RunContext, rounds: number) => {
-        const state = (p.restored ?? { i: 0, seen: [] }) as { i: number; seen: unknown[] }
-        starts.push(state.i)
-        for (let { i } = state; i < rounds; i++) {
-          const squared = await p.step('n', () => i * i)
-          await p.space('box').out(['n', i])
-          state.seen.push([i, squared, p.now(), p.random()])
-          await p.checkpoint({ i: i + 1, seen: state.seen })
-        }
-        return { seen: state.seen, last: p.random() }
-      },
-      { layer: 'replicas' },
-    )
-
-  test('takes nothing away from those behind; one that still fetches the journal begins again from it', async () => {
-    const whole = await Stage.open()
-    await nodes(whole, 'a', counting([]))
-    const expected = await whole.settle((await begun(whole, counting([]), 6)).result())
-    let again = 0
-    for (let position = 5; position < 140; position++) {
-      const stage = await Stage.open()
-      const starts: unknown[] = []
-      const definition = counting(starts)
-      const at = await nodes(stage, 'a b', definition)
-      await stage.node('c', [definition], { over: 'a pipe' })
-      stage.afterEach((now) => {
-        if (now === position) at.b?.kill()
-      })
-      const handle = await stage.settle(start(stage.site, definition, 'k', [6]))
-      expect(await stage.settle(handle.result()), `killed at ${position}`).toEqual(expected)
-      expect(stage.count('process.step')).toBe(6)
-      again += statusOf(stage, definition).attempt > 3 ? 1 : 0
-    }
-    expect(again).toBeGreaterThan(5)
-  })
-
-  test('that differs is recorded once, and the other copy is stopped', async () => {
-    const stage = await Stage.open()
-    let bodies = 0
-    const definition = resilient(
-      'steps',
-      async (p, _: number) => {
-        bodies += 1
-        await p.checkpoint(bodies)
-        await p.space('box').in(['go'])
-      },
-      { layer: 'replicas' },
-    )
-    await nodes(stage, 'a b', definition)
-    await begun(stage, definition, 0)
-    const { reason, replicas } = statusOf(stage, definition)
-    expect(replicas?.nodes.length).toBe(1)
-    expect(reason).toMatch(/at operation 1:\n {2}expected: process.checkpoint with another state/)
   })
 })
