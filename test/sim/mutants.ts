@@ -187,7 +187,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a step whose effect does not wait until its run is durable',
     file: 'mechanisms/process/steps.ts',
-    find: 'await port.durableTo(deliveredPosition)',
+    find: 'await port.durableTo(Math.max(deliveredPosition, port.files?.position ?? 0))',
     replace: '',
     scenario: 'seats',
     faults: CRASHES,
@@ -251,8 +251,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an operation of an old placement that counts',
     file: 'mechanisms/process/machine.ts',
-    find: 'if (run?.node === undefined || run.fence !== operation.fence) return',
-    replace: 'if (run?.node === undefined) return',
+    find: 'const sender = run && placeUnder(run, operation.fence)',
+    replace: 'const sender = run && (placeUnder(run, operation.fence) ?? run)',
     scenario: 'slow',
     faults: ['pause'],
   },
