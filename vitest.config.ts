@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     // A shared machine can be slow for seconds; a test that hangs is told from it by a wide margin.
     testTimeout: 30_000,
     hookTimeout: 30_000,

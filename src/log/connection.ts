@@ -11,7 +11,7 @@ import { copyValue } from './codec/codec.ts'
 import type { Gateway } from './gateway.ts'
 import type { Blobs } from './log.ts'
 import type { Outcome } from './machine.ts'
-import { Watchers } from './watch-stream.ts'
+import { Watchers } from './watch/stream.ts'
 
 /** What the holder of a connection hears. */
 export interface Ears {

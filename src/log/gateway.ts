@@ -27,8 +27,8 @@ import { type RebuildOptions, rebuild } from './replay.ts'
 import type { Census, Replica } from './replica.ts'
 import { fitsHash } from './secret.ts'
 import type { SessionKind } from './sessions.ts'
-import { Watches } from './watch.ts'
-import { WATCH } from './watch-stream.ts'
+import { WATCH } from './watch/stream.ts'
+import { Watches } from './watch/watch.ts'
 
 /** A record is sealed at 256 kB, so that one is never the greater part of a second to write, send or read. */
 const SEAL_BYTES = 256 * 1024

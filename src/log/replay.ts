@@ -12,7 +12,7 @@ import type { Log, LogRecord, StoredSnapshot } from './log.ts'
 import { Pace } from './pace.ts'
 import { readRecord } from './record.ts'
 import type { Replica } from './replica.ts'
-import { decodePart, type SnapshotHeader, SnapshotReader } from './snapshot.ts'
+import { decodePart, type SnapshotHeader, SnapshotReader } from './snapshots/snapshot.ts'
 
 /** What is needed of a log to read it. */
 export type StoredLog = Pick<Log, 'id' | 'firstIndex' | 'snapshots' | 'read'>

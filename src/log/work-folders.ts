@@ -2,7 +2,7 @@
  * Folders in which the steps of runs work, as the mechanisms see them.
  *
  * Boundary: a port. What lies in a folder, and what it is to hold, is told as a list of files by the hash of their content; who
- * decides that is `mechanisms/process/work-files.ts`, and a real disk is reached by `node/work-folders.ts`.
+ * decides that is `mechanisms/process/host/work-files.ts`, and a real disk is reached by `node/work-folders.ts`.
  */
 
 /** One file, or one empty folder. */

@@ -14,9 +14,9 @@ import { BLOB_FOLDER } from '../log/engines/disk.ts'
 import { FOLDERS_ARE_SYNCED, nodeBlobFolder, nodeDisk } from '../log/engines/disk-io.ts'
 import { systemCode } from '../log/engines/storage.ts'
 import type { Gateway } from '../log/gateway.ts'
-import type { Keeper } from '../log/keeper.ts'
 import { Pace } from '../log/pace.ts'
 import type { BackupOptions } from '../log/site.ts'
+import type { Keeper } from '../log/snapshots/keeper.ts'
 import { HAS_THREAD, inThread } from './shadow.ts'
 
 /** Copies what is durable at the call. Errors: `PERDURE_E_FOLDER`, `_ABORTED`, `_CLOSED`, `_LOG_FAILED`. */

@@ -9,8 +9,8 @@ import { Gateway } from '../log/gateway.ts'
 import type { Log } from '../log/log.ts'
 import type { RebuildOptions } from '../log/replay.ts'
 import { Replica } from '../log/replica.ts'
-import { ProcessMachine } from '../mechanisms/process/machine.ts'
-import { SpaceMachine } from '../mechanisms/space/machine.ts'
+import { ProcessMachine } from '../mechanisms/process/machine/machine.ts'
+import { SpaceMachine } from '../mechanisms/space/machine/machine.ts'
 
 export function composeReplica(): Replica {
   const processes = new ProcessMachine()

@@ -8,7 +8,7 @@
  */
 import type { Timer } from '../clock.ts'
 import type { Gateway } from '../log/gateway.ts'
-import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
+import { SUSPICION_MS } from '../mechanisms/process/machine/fencing.ts'
 import { type Verdict, Watchdog } from '../support/watchdog.ts'
 
 /** How often a node beats, and how often silence is looked for. */

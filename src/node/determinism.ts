@@ -14,8 +14,8 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { PerdureError } from '../errors.ts'
-import type { AttemptIdentity } from '../mechanisms/process/port.ts'
-import { callingBody, outside } from '../mechanisms/process/scope.ts'
+import type { AttemptIdentity } from '../mechanisms/process/host/port.ts'
+import { callingBody, outside } from '../mechanisms/process/host/scope.ts'
 
 /** Warnings of one process: who has not mended these reads no more of them. */
 const MAX_WARNINGS = 100

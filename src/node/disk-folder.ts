@@ -4,7 +4,7 @@
  * To look at thousands of small files is many calls of the system that take microseconds each. They are made at once, in slices, since
  * to hand each to another thread and back takes longer than the call; large files are read in pieces by those threads.
  *
- * Boundary: part of the shell; which files belong into a folder is decided in `mechanisms/process/work-files.ts`.
+ * Boundary: part of the shell; which files belong into a folder is decided in `mechanisms/process/host/work-files.ts`.
  *   R1  Only files and folders are read, and nothing is followed: a link is found and refused, never what it leads to.
  *   R2  Nothing is written outside of the folder: names are checked, and what is not to be there, such as a link in the place of a
  *       folder, is removed before anything is written.
@@ -18,8 +18,8 @@ import { systemClock } from '../clock.ts'
 import type { PerdureError } from '../errors.ts'
 import { Pace } from '../log/pace.ts'
 import type { WorkFile, WorkFolder } from '../log/work-folders.ts'
-import { eachFile } from '../mechanisms/process/lanes.ts'
-import { filesError, flawOf, MAX_FILES, windowsFlaw } from '../mechanisms/process/manifest.ts'
+import { eachFile } from '../mechanisms/process/host/lanes.ts'
+import { filesError, flawOf, MAX_FILES, windowsFlaw } from '../mechanisms/process/machine/manifest.ts'
 
 /**
  * File systems count time in ticks: what is read within the tick in which it was changed may change again and keep its time. Those

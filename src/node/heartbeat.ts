@@ -12,7 +12,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { encodeFrame } from '../log/wire/frames.ts'
-import type { TurnMeter } from '../mechanisms/process/port.ts'
+import type { TurnMeter } from '../mechanisms/process/host/port.ts'
 import { BEAT_MS } from './detector.ts'
 
 /** Shared with the thread: turns counted, or 0 when there is none; its run, its fence, its limit; signs of life of the loop. */

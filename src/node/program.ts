@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PerdureError } from '../errors.ts'
-import type { HostedDefinition } from '../mechanisms/process/host.ts'
+import type { HostedDefinition } from '../mechanisms/process/host/host.ts'
 
 /** Every definition that the modules export, by name; `only` names those wanted. Errors: `PERDURE_E_IMPORT`. */
 export async function importDefinitions(

@@ -13,7 +13,7 @@ import { nodeBlobFolder, nodeDisk } from '../log/engines/disk-io.ts'
 import { systemCode } from '../log/engines/storage.ts'
 import { storedFolder } from '../log/engines/stored-folder.ts'
 import { Pace } from '../log/pace.ts'
-import { takeSnapshot } from '../log/shadow.ts'
+import { takeSnapshot } from '../log/snapshots/shadow.ts'
 import { composeReplica } from './compose.ts'
 import type { ThreadMessage, ThreadOrder } from './shadow.ts'
 

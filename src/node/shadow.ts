@@ -1,5 +1,5 @@
 /**
- * Work beside a site, on a thread of its own: snapshots are taken there (`log/shadow.ts`) and backups copied, so that the site
+ * Work beside a site, on a thread of its own: snapshots are taken there (`log/snapshots/shadow.ts`) and backups copied, so that the site
  * does nothing for them.
  *
  * A thread cannot load the sources as they are; there, and in the simulator, the same functions work in slices of the event loop.
@@ -9,9 +9,9 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import { type ErrorCode, PerdureError } from '../errors.ts'
-import type { TakeShadow } from '../log/keeper.ts'
 import type { Log, SnapshotPlace } from '../log/log.ts'
-import { type ShadowReport, type ShadowSource, takeSnapshot } from '../log/shadow.ts'
+import type { TakeShadow } from '../log/snapshots/keeper.ts'
+import { type ShadowReport, type ShadowSource, takeSnapshot } from '../log/snapshots/shadow.ts'
 import { composeReplica } from './compose.ts'
 
 /** What the thread is told. */

@@ -9,7 +9,7 @@
 import { systemClock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
 import { failureOf } from '../log/outcome.ts'
-import { type HostedDefinition, RunHost } from '../mechanisms/process/host.ts'
+import { type HostedDefinition, RunHost } from '../mechanisms/process/host/host.ts'
 import { connectSocket } from './connect.ts'
 import { watchBodies } from './determinism.ts'
 import { STALL_FD, startHeartbeat } from './heartbeat.ts'

@@ -4,7 +4,7 @@
  * Boundary: listens to the notes of a replica that is fed with the log; knows nothing of its state.
  *   F1  A fence counts from the entry that gives a place to the one that takes it away, both included.
  */
-import type { AttemptSpec } from '../mechanisms/process/placement.ts'
+import type { AttemptSpec } from '../mechanisms/process/machine/placement.ts'
 
 export class Fences {
   /** Sessions of the hosts, by run and fence. */

@@ -8,7 +8,7 @@
  *   I1  Draws come from a stream of their own: whether a fault is drawn or fixed changes no other choice of the simulation.
  *   I2  `injected`, as fixed faults, injects the same.
  */
-import { SUSPICION_MS } from '../mechanisms/process/fencing.ts'
+import { SUSPICION_MS } from '../mechanisms/process/machine/fencing.ts'
 import { type Fault, type FaultKind, type FaultPlan, isStrike, MOST_DISK_ERRORS, type Strike } from './faults.ts'
 import type { SeededRandom } from './seeded-random.ts'
 

@@ -8,7 +8,7 @@
  */
 import type { IncomingOperation } from '../log/operation.ts'
 import type { Replica } from '../log/replica.ts'
-import type { AttemptSpec } from '../mechanisms/process/placement.ts'
+import type { AttemptSpec } from '../mechanisms/process/machine/placement.ts'
 import type { Effects } from './effects.ts'
 import { Fences } from './fences.ts'
 import type { Ledger } from './ledger.ts'

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../src/errors.ts'
 import type { SnapshotPart } from '../../src/log/replica.ts'
-import { decodePart, type SnapshotHeader, SnapshotReader, writeSnapshot } from '../../src/log/snapshot.ts'
+import { decodePart, type SnapshotHeader, SnapshotReader, writeSnapshot } from '../../src/log/snapshots/snapshot.ts'
 import { seeded } from './seeded.ts'
 
 const HEADER: SnapshotHeader = { logId: 'e1c07f33b12e4bc9a65bc95eb5124c6a', generation: 3, index: 1_000, position: 17_000 }

@@ -6,10 +6,10 @@
 import { resilient } from 'perdure'
 import { crashEverywhere, type Scenario, type StrikeKind, simulate } from 'perdure/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { CopyPart } from '../../src/mechanisms/process/granted.ts'
-import { ProcessMachine } from '../../src/mechanisms/process/machine.ts'
-import { placeUnder } from '../../src/mechanisms/process/replication.ts'
-import { savedRuns } from '../../src/mechanisms/process/snapshot.ts'
+import { CopyPart } from '../../src/mechanisms/process/host/granted.ts'
+import { ProcessMachine } from '../../src/mechanisms/process/machine/machine.ts'
+import { placeUnder } from '../../src/mechanisms/process/machine/replication.ts'
+import { savedRuns } from '../../src/mechanisms/process/machine/snapshot.ts'
 import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 
 const SEEDS = Number(process.env.PERDURE_COPIES_SEEDS ?? 15)

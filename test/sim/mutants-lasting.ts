@@ -17,7 +17,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a log that is trimmed up to the newer snapshot',
-    file: 'log/keeper.ts',
+    file: 'log/snapshots/keeper.ts',
     find: 'const older = this.#snapshots.kept[1]',
     replace: 'const older = this.#snapshots.kept[0]',
     scenario: 'groups',
@@ -34,7 +34,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   // Holds
   {
     name: 'a hold that comes back twice',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'if (hold !== undefined) return this.#serving.bringBack(hold, context)',
     replace:
       'if (hold !== undefined) {\n      this.#serving.bringBack(hold, context)\n      return this.#serving.bringBack(hold, context)\n    }',
@@ -42,14 +42,14 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an ack that counts after the lease',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'if (hold?.space !== space) return holdLost(space, id)',
     replace: 'if (hold?.space !== space) return void context.reply(caller, number, NOTHING)',
     scenario: 'holds',
   },
   {
     name: 'a lease of a hold that also runs while the site is down',
-    file: 'mechanisms/space/serving.ts',
+    file: 'mechanisms/space/machine/serving.ts',
     find: "context.schedule(hold.dueMs, hold.id, 'service')",
     replace: 'context.schedule(context.wallMs + terms.leaseMs, hold.id)',
     scenario: 'holds',
@@ -57,7 +57,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a tuple that is handed out once too often',
-    file: 'mechanisms/space/serving.ts',
+    file: 'mechanisms/space/machine/serving.ts',
     find: 'const isDead = deliveries >= terms.maxDeliveries &&',
     replace: 'const isDead = deliveries > terms.maxDeliveries &&',
     scenario: 'holds',
@@ -65,7 +65,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a failure tuple of those who have closed in order',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: "if (how === 'lost') this.#serving.appear",
     replace: 'this.#serving.appear',
     scenario: 'holds',
@@ -82,7 +82,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   // Groups and watchers
   {
     name: 'a group that puts only the first of its tuples',
-    file: 'mechanisms/space/serving.ts',
+    file: 'mechanisms/space/machine/serving.ts',
     find: 'this.#arrivals.push(...outs)',
     replace: 'this.#arrivals.push(...outs.slice(0, 1))',
     scenario: 'groups',
@@ -90,7 +90,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a collection that copies what it was to move',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'if (isTaking) for (const stored of found) this.#serving.take(stored, space, context)',
     replace: 'if (isTaking && into === undefined) for (const stored of found) this.#serving.take(stored, space, context)',
     scenario: 'groups',
@@ -98,7 +98,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a tuple for later that is there at once',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'context.schedule(dueMs, order)\n    } else {',
     replace: 'context.schedule(dueMs, order)\n      this.#serving.appear({ space, fields, weight }, context)\n    } else {',
     scenario: 'groups',
@@ -106,7 +106,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a watch that tells before it is durable',
-    file: 'log/watch.ts',
+    file: 'log/watch/watch.ts',
     find: 'watcher.push(change)\n',
     replace: 'watcher.push(change)\n      watcher.durableTo(change[1])\n',
     scenario: 'watchers',
@@ -114,7 +114,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a watcher that goes on a position too late after a break',
-    file: 'log/watch-replay.ts',
+    file: 'log/watch/past.ts',
     find: 'return { after: this.#last - 1, initial: false, skip: this.#atLast }',
     replace: 'return { after: this.#last, initial: false, skip: this.#atLast }',
     scenario: 'watchers',
@@ -139,7 +139,7 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   // Moves
   {
     name: 'a handover before a step has ended',
-    file: 'mechanisms/process/steps.ts',
+    file: 'mechanisms/process/host/steps.ts',
     find: 'if (this.#calling === 0) this.#whenIdle?.()',
     replace: 'this.#whenIdle?.()',
     scenario: 'moves',
@@ -147,21 +147,21 @@ export const LASTING_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a paused run that is placed anew',
-    file: 'mechanisms/process/placement.ts',
+    file: 'mechanisms/process/machine/placement.ts',
     find: 'if (run.paused === undefined) state.nodes.wait(run)',
     replace: 'state.nodes.wait(run)',
     scenario: 'moves',
   },
   {
     name: 'a run that is begun anew under its old keys',
-    file: 'mechanisms/process/ending.ts',
+    file: 'mechanisms/process/machine/ending.ts',
     find: 'run.incarnation += 1',
     replace: '',
     scenario: 'moves',
   },
   {
     name: 'a version marker that is sent after the operations that go by it',
-    file: 'mechanisms/process/attempt.ts',
+    file: 'mechanisms/process/host/attempt.ts',
     find: "const sending = this.#gates.take().map((marker) => this.#control('process.version', marker))",
     replace:
       "for (const marker of this.#gates.take()) this.port.clock.after(1, () => this.sendControl('process.version', marker))\n    const sending: Uint8Array[] = []",

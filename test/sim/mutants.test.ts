@@ -9,7 +9,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { LASTING_MUTANTS } from './mutants-lasting.ts'
 
@@ -23,7 +23,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const COPIED = ['src', 'test/sim', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.base.json']
 
 const folders: string[] = []
-afterEach(() => {
+afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
@@ -53,11 +53,12 @@ async function caught(mutant: Mutant): Promise<Found | null> {
 }
 
 /** All of them are for the long run: a sample shows that the way of planting works. */
-const EVERY = process.env.PERDURE_MUTANTS === 'all' ? 1 : 9
+const EVERY = process.env.PERDURE_MUTANTS === 'all' ? 1 : 16
 const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS].filter((_, n) => n % EVERY === 0).map((mutant) => [mutant.name, mutant] as const)
 
 describe('the simulator catches', () => {
-  test.each(CHOSEN)('%s', { timeout: TIMEOUT_MS }, async (_, mutant) => {
+  // Each is a process of its own.
+  test.concurrent.each(CHOSEN)('%s', { timeout: TIMEOUT_MS }, async (_, mutant) => {
     const found = await caught(mutant)
     if (found) console.log(`caught at seed ${found.seed} of ${mutant.scenario}: ${mutant.name}: ${found.message}`)
     expect(found, 'no seed failed').not.toBeNull()

@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Spaces
   {
     name: 'an `in` that leaves its tuple where it was',
-    file: 'mechanisms/space/serving.ts',
+    file: 'mechanisms/space/machine/serving.ts',
     find: 'state.store.remove(stored)',
     replace: '',
     scenario: 'clients',
@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an `rd` that takes',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: "} else if (name === 'space.rd') context.reply(caller, number, { value: copyValue(found.fields) })",
     replace:
       "} else if (name === 'space.rd') {\n      context.reply(caller, number, { value: copyValue(found.fields) })\n      this.#serving.take(found, space, context)\n    }",
@@ -128,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a template that does not look at kinds',
-    file: 'mechanisms/space/match.ts',
+    file: 'mechanisms/space/machine/match.ts',
     find: 'kinds.push(formal)',
     replace: 'kinds.push(ANY_KIND)',
     scenario: 'kinds',
@@ -136,7 +136,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a tuple that is given to a reader and to nobody else',
-    file: 'mechanisms/space/serving.ts',
+    file: 'mechanisms/space/machine/serving.ts',
     find: '      readers = this.#state.get(space)?.waiting.readers(fields, kinds)\n    }',
     replace: '      return\n    }',
     scenario: 'seats',
@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a run whose blocked operations are dropped with its node',
-    file: 'mechanisms/process/ending.ts',
+    file: 'mechanisms/process/machine/ending.ts',
     find: "if (run.layer === 'none') return end(state, run, { error: lost(run) }, context)",
     replace:
       "if (run.layer === 'none') return end(state, run, { error: lost(run) }, context)\n  context.ended({ kind: 'run', id: run.id })",
@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a race that takes a tuple for an alternative that has lost',
-    file: 'mechanisms/process/delivery.ts',
+    file: 'mechanisms/process/machine/delivery.ts',
     find: 'if (!run.races.has(n)) return\n',
     replace: '\n',
     scenario: 'seats',
@@ -161,7 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a race whose losers go on waiting, and take a tuple for nobody',
-    file: 'mechanisms/process/delivery.ts',
+    file: 'mechanisms/process/machine/delivery.ts',
     find: 'else context.withdraw(caller, number)',
     replace: '',
     scenario: 'patience',
@@ -169,7 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a failed run that never fills the field of its active tuple',
-    file: 'mechanisms/space/eval.ts',
+    file: 'mechanisms/space/machine/eval.ts',
     find: 'if (placeholder === undefined || !placeholder.pending.delete(field)) return undefined',
     replace: "if (placeholder === undefined || 'error' in outcome || !placeholder.pending.delete(field)) return undefined",
     scenario: 'actives',
@@ -177,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an active tuple that appears with its first field',
-    file: 'mechanisms/space/eval.ts',
+    file: 'mechanisms/space/machine/eval.ts',
     find: 'if (placeholder.pending.size > 0) return undefined\n    this.#placeholders.delete(id)',
     replace: 'this.#placeholders.delete(id)',
     scenario: 'actives',
@@ -186,7 +186,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Runs
   {
     name: 'a step whose effect does not wait until its run is durable',
-    file: 'mechanisms/process/steps.ts',
+    file: 'mechanisms/process/host/steps.ts',
     find: 'await port.durableTo(Math.max(deliveredPosition, port.files?.position ?? 0))',
     replace: '',
     scenario: 'seats',
@@ -194,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a step that begins without asking whether its node still counts',
-    file: 'mechanisms/process/host.ts',
+    file: 'mechanisms/process/host/host.ts',
     find: 'return this.#clock.monotonicMs() - this.#confirmedMs < SUSPICION_MS / 2',
     replace: 'return true',
     scenario: 'slow',
@@ -202,7 +202,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a replay that executes the effects of steps again',
-    file: 'mechanisms/process/attempt.ts',
+    file: 'mechanisms/process/host/attempt.ts',
     find: 'if (expected.kind !== issued.kind || expected.digest !== issued.digest) {',
     replace:
       'if (issued.step) this.steps.start(issued.step)\n        if (expected.kind !== issued.kind || expected.digest !== issued.digest) {',
@@ -211,7 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a body that is given two replies in one turn',
-    file: 'mechanisms/process/attempt.ts',
+    file: 'mechanisms/process/host/attempt.ts',
     find: 'else if (issued) this.#settle(issued, outcome)\n',
     replace: `else if (issued) this.#settle(issued, outcome)
       const next = this.#live ? this.#queue[0] : undefined
@@ -226,7 +226,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a body that sees the time of its host',
-    file: 'mechanisms/process/attempt.ts',
+    file: 'mechanisms/process/host/attempt.ts',
     find: 'this.nowMs = delivery.wallMs',
     replace: 'this.nowMs = this.port.clock.wallMs()',
     scenario: 'weave',
@@ -234,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a checkpoint that forgets how often the body has asked for randomness',
-    file: 'mechanisms/process/host.ts',
+    file: 'mechanisms/process/host/host.ts',
     find: 'const p = contextOf(attempt, this.#own(restored), base.randoms)',
     replace: 'const p = contextOf(attempt, this.#own(restored), 0)',
     scenario: 'beads',
@@ -242,7 +242,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a checkpoint that cuts the journal and keeps no state',
-    file: 'mechanisms/process/host.ts',
+    file: 'mechanisms/process/host/host.ts',
     find: 'const p = contextOf(attempt, this.#own(restored), base.randoms)',
     replace: 'const p = contextOf(attempt, undefined, base.randoms)',
     scenario: 'beads',
@@ -250,7 +250,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an operation of an old placement that counts',
-    file: 'mechanisms/process/machine.ts',
+    file: 'mechanisms/process/machine/machine.ts',
     find: 'const sender = run && placeUnder(run, operation.fence)',
     replace: 'const sender = run && (placeUnder(run, operation.fence) ?? run)',
     scenario: 'slow',
@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a run whose operations take effect again when its body is re-executed',
-    file: 'mechanisms/process/machine.ts',
+    file: 'mechanisms/process/machine/machine.ts',
     find: 'if (run.journal.entries.has(number) || run.open.has(number) ||',
     replace: 'if (run.open.has(number) ||',
     scenario: 'ring',
@@ -266,7 +266,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a journal that keeps replies in the order of their operations',
-    file: 'mechanisms/process/journal.ts',
+    file: 'mechanisms/process/machine/journal.ts',
     find: 'journal.deliveries.slice(fromDelivery)',
     replace: 'journal.deliveries.toSorted((a, b) => a.number - b.number).slice(fromDelivery)',
     scenario: 'weave',
@@ -274,14 +274,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a child that is started while its parent is cancelled, and goes on',
-    file: 'mechanisms/process/machine.ts',
+    file: 'mechanisms/process/machine/machine.ts',
     find: 'if (reason !== undefined) cancel(this.#state, run, reason, context)',
     replace: '',
     scenario: 'patience',
   },
   {
     name: 'a cancelled run whose waits stay behind and take a tuple',
-    file: 'mechanisms/process/ending.ts',
+    file: 'mechanisms/process/machine/ending.ts',
     find: 'context.withdraw(caller, number)\n    if (run.open.delete(number))',
     replace: 'if (run.open.delete(number))',
     scenario: 'patience',
@@ -297,7 +297,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nodes of a generation before that keep their runs',
-    file: 'mechanisms/process/machine.ts',
+    file: 'mechanisms/process/machine/machine.ts',
     find: "fenceTogether(this.#state, [...this.#state.nodes.all], 'reopened', context)",
     replace: '',
     scenario: 'farm',
@@ -306,28 +306,28 @@ export const MUTANTS: readonly Mutant[] = [
   // Held tuples, groups, leases
   {
     name: 'an acknowledged tuple that comes back',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: "if (name === 'space.ack') this.#serving.drop(hold)",
     replace: "if (name === 'space.ack') this.#serving.bringBack(hold, context)",
     scenario: 'parcels',
   },
   {
     name: 'a held tuple that is lost with its lease',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'if (hold !== undefined) return this.#serving.bringBack(hold, context)',
     replace: 'if (hold !== undefined) return this.#serving.drop(hold)',
     scenario: 'parcels',
   },
   {
     name: 'a group that takes its first tuple only',
-    file: 'mechanisms/space/atomic.ts',
+    file: 'mechanisms/space/machine/atomic.ts',
     find: "if (mode === 'in') taken.add(found)",
     replace: "if (mode === 'in' && taken.size === 0) taken.add(found)",
     scenario: 'swaps',
   },
   {
     name: 'a lease that never ends',
-    file: 'mechanisms/space/machine.ts',
+    file: 'mechanisms/space/machine/machine.ts',
     find: 'if (leased !== undefined) return this.#serving.expire(leased.stored, leased.space, context)',
     replace: 'if (leased !== undefined) return',
     scenario: 'seasons',
@@ -335,7 +335,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Snapshots
   {
     name: 'a snapshot of the record before',
-    file: 'log/shadow.ts',
+    file: 'log/snapshots/shadow.ts',
     find: 'through: place.index,',
     replace: 'through: place.index - 1,',
     scenario: 'farm',
@@ -364,35 +364,35 @@ export const MUTANTS: readonly Mutant[] = [
   // Work folders
   {
     name: 'a folder that is not filled before the first step of an attempt',
-    file: 'mechanisms/process/work-files.ts',
+    file: 'mechanisms/process/host/work-files.ts',
     find: "this.#before = recorded.count > 0 ? 'restore' : 'nothing'",
     replace: "this.#before = 'nothing'",
     scenario: 'clerks',
   },
   {
     name: 'a try that fails and leaves what it wrote',
-    file: 'mechanisms/process/work-files.ts',
+    file: 'mechanisms/process/host/work-files.ts',
     find: "if (calling !== 'not yet') this.#before = calling === 'ended' ? 'restore' : 'replace'",
     replace: '',
     scenario: 'clerks',
   },
   {
     name: 'two steps in one folder at once',
-    file: 'mechanisms/process/work-files.ts',
+    file: 'mechanisms/process/host/work-files.ts',
     find: '    await before\n',
     replace: '',
     scenario: 'clerks',
   },
   {
     name: 'a step that begins before the record of the one whose files it reads is durable',
-    file: 'mechanisms/process/steps.ts',
+    file: 'mechanisms/process/host/steps.ts',
     find: 'Math.max(deliveredPosition, port.files?.position ?? 0)',
     replace: 'deliveredPosition',
     scenario: 'clerks',
   },
   {
     name: 'a snapshot without the files of runs',
-    file: 'mechanisms/process/snapshot.ts',
+    file: 'mechanisms/process/machine/snapshot.ts',
     find: "yield* inParts('files', files?.rows ?? [], run.id) as Generator<Part>",
     replace: '',
     scenario: 'clerks',

@@ -8,6 +8,7 @@ import { groups } from './groups.ts'
 import { holds } from './holds.ts'
 import { moves } from './moves.ts'
 import { tellers } from './reattach.ts'
+import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 import { clerks } from './scenarios-files.ts'
 import { travellers } from './scenarios-moves.ts'
 import { kinds, seats, weave } from './scenarios-runs.ts'
@@ -356,6 +357,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   watchers,
   moves,
   clerks,
+  twins,
+  movedTwins,
+  sleepers,
+  counters,
 }
 
 /** Factor for what takes time: with slow steps, nodes are suspected and fenced while they execute one. */

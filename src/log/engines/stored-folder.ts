@@ -4,7 +4,7 @@
  * Boundary: reads only what the owner has said to be durable, and writes only the draft of a snapshot.
  */
 import type { LogRecord } from '../log.ts'
-import type { ShadowSource } from '../shadow.ts'
+import type { ShadowSource } from '../snapshots/shadow.ts'
 import { StoredRecords } from './segment-reader.ts'
 import { decodeHeader, HEADER_BYTES, parseSegmentName, type Segment } from './segments.ts'
 import { SnapshotFolder } from './snapshot-folder.ts'

@@ -3,7 +3,7 @@
  */
 import { PerdureError } from '../../errors.ts'
 import { checkName, type Definition } from '../../support/definition.ts'
-import type { StartOptions } from './machine.ts'
+import type { StartOptions } from './machine/machine.ts'
 
 /** In UTF-8 bytes: a key is an index, not a document. */
 const MAX_KEY_BYTES = 256

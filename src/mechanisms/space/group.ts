@@ -5,7 +5,7 @@
  *
  * Boundary: the side of the program. What a group does is decided in `atomic.ts`, by the machine.
  */
-import { MAX_ELEMENTS } from './atomic.ts'
+import { MAX_ELEMENTS } from './machine/atomic.ts'
 import { checkPassive, usage } from './options.ts'
 import { encodeTemplate, type FieldOf, type Formal, type NoField } from './template.ts'
 

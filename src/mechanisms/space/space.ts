@@ -8,7 +8,7 @@
  * Boundary: checks what the program wrote, encodes templates, and hands operations to an issuer. It holds no tuple.
  */
 import { PerdureError } from '../../errors.ts'
-import type { Changes } from '../../log/watch-stream.ts'
+import type { Changes } from '../../log/watch/stream.ts'
 import { ActiveField, checkName } from '../../support/definition.ts'
 import { type CheckedGroup, encodeGroup, type GroupElement, type MatchedBy } from './group.ts'
 import type { Issuer } from './issuer.ts'
@@ -32,8 +32,8 @@ import { type Source, type SpaceChange, SpaceWatching, type WatchOptions } from 
 
 // biome-ignore lint/performance/noBarrelFile: this file is what `perdure/space` exports, and templates are written with these.
 export { type GroupElement, type MatchedBy, Ref, ref } from './group.ts'
+export type { Quota } from './machine/quota.ts'
 export type { BulkOptions, HoldOptions, OutOptions, SpaceOptions, WaitOptions } from './options.ts'
-export type { Quota } from './quota.ts'
 export {
   AnyField,
   any,

@@ -7,11 +7,11 @@
  * `expired` when its lease has ended. A held take is an `in`; if the tuple comes back, that is another `out`. Changes come in the
  * order of the log, once they are durable, and from the call of `watch` on, unless told otherwise.
  *
- * Boundary: checks what the program wrote; who keeps the changes and how many is `log/watch.ts`.
+ * Boundary: checks what the program wrote; who keeps the changes and how many is `log/watch/watch.ts`.
  */
 import { PerdureError } from '../../errors.ts'
 import { decode, encode } from '../../log/codec/codec.ts'
-import type { ChangeStream, Changes, Watchers } from '../../log/watch-stream.ts'
+import type { ChangeStream, Changes, Watchers } from '../../log/watch/stream.ts'
 import { encodeTemplate } from './template.ts'
 
 export interface WatchOptions {

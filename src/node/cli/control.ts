@@ -3,9 +3,9 @@
  *
  * Boundary: operations of the site and what they came to on the screen. Each waits until what it asked for has happened.
  */
-import { DRAIN_MS } from '../../mechanisms/process/handover.ts'
+import { DRAIN_MS } from '../../mechanisms/process/machine/handover.ts'
+import type { Restarted } from '../../mechanisms/process/machine/restarting.ts'
 import type { Drained } from '../../mechanisms/process/process.ts'
-import type { Restarted } from '../../mechanisms/process/restarting.ts'
 import { checkName } from '../../support/definition.ts'
 import { remark, say, sayJson, usage } from './output.ts'
 import { reached } from './reach.ts'

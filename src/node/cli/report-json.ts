@@ -4,7 +4,7 @@
  * Boundary: the names of events and fields are a contract; programs read them.
  */
 import type { HostEvent } from '../../log/site.ts'
-import type { Overview } from '../../mechanisms/process/queries.ts'
+import type { Overview } from '../../mechanisms/process/machine/queries.ts'
 import { complain, errorJson, say, sayJson } from './output.ts'
 import type { Ending, Report, Subject } from './report.ts'
 

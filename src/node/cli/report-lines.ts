@@ -4,7 +4,7 @@
  * Boundary: lines of standard error; the result goes to standard output.
  */
 import type { HostEvent } from '../../log/site.ts'
-import type { Overview } from '../../mechanisms/process/queries.ts'
+import type { Overview } from '../../mechanisms/process/machine/queries.ts'
 import { remark } from './output.ts'
 import { describeEvent, type Ending, interruptionText, type Report, type Subject, sayEnding, summary } from './report.ts'
 

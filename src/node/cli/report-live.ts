@@ -13,7 +13,7 @@
 import { createLogUpdate } from 'log-update'
 import { systemClock } from '../../clock.ts'
 import type { HostEvent } from '../../log/site.ts'
-import type { Overview } from '../../mechanisms/process/queries.ts'
+import type { Overview } from '../../mechanisms/process/machine/queries.ts'
 import { remark, styled } from './output.ts'
 import {
   describeEvent,

@@ -6,7 +6,7 @@
  * standard error.
  */
 import type { HostEvent } from '../../log/site.ts'
-import type { Overview } from '../../mechanisms/process/queries.ts'
+import type { Overview } from '../../mechanisms/process/machine/queries.ts'
 import { complain, say } from './output.ts'
 import { shown } from './values.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { Clock, Timer } from '../../clock.ts'
 import type { Site } from '../../log/site.ts'
-import type { Overview } from '../../mechanisms/process/queries.ts'
+import type { Overview } from '../../mechanisms/process/machine/queries.ts'
 
 export class Watch {
   readonly #site: Site

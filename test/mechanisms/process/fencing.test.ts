@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ProcessMachine } from '../../../src/mechanisms/process/machine.ts'
+import { ProcessMachine } from '../../../src/mechanisms/process/machine/machine.ts'
 import { MachineDriver, run, session } from '../machine-driver.ts'
 
 const OPTIONS = { layer: 'journal', maxTurnMs: 30_000, retainMs: 60_000 }

@@ -4,8 +4,8 @@ import { type PerdureError, resilient, start } from 'perdure'
 import { space } from 'perdure/space'
 import { describe, expect, test } from 'vitest'
 import { LocalConnection } from '../../../src/log/connection.ts'
-import { SUSPICION_MS } from '../../../src/mechanisms/process/fencing.ts'
-import { savedRuns } from '../../../src/mechanisms/process/snapshot.ts'
+import { SUSPICION_MS } from '../../../src/mechanisms/process/machine/fencing.ts'
+import { savedRuns } from '../../../src/mechanisms/process/machine/snapshot.ts'
 import { type AnyDefinition, Stage } from './stage.ts'
 
 const waits = (name: string) =>

@@ -2,7 +2,7 @@
 import { resilient, start } from 'perdure'
 import { space } from 'perdure/space'
 import { expect, test } from 'vitest'
-import { Journal, journalPage } from '../../../src/mechanisms/process/journal.ts'
+import { Journal, journalPage } from '../../../src/mechanisms/process/machine/journal.ts'
 import { Stage } from './stage.ts'
 
 test('a run with a journal of several megabytes is re-executed over a pipe, with the replies that come meanwhile', async () => {

@@ -2,7 +2,7 @@
 import { host, open, resilient, start } from 'perdure'
 import { expect, test } from 'vitest'
 import { encodeFrame } from '../../../src/log/wire/frames.ts'
-import type { Overview, RunPage, ShownOperation, ShownRun } from '../../../src/mechanisms/process/queries.ts'
+import type { Overview, RunPage, ShownOperation, ShownRun } from '../../../src/mechanisms/process/machine/queries.ts'
 
 const nobody = resilient('nobody', async () => 'hosts it')
 

@@ -2,7 +2,7 @@
 import { type PerdureError, type RunContext, type RunHandle, resilient, run, start } from 'perdure'
 import { space } from 'perdure/space'
 import { describe, expect, test } from 'vitest'
-import { MAX_JOURNAL } from '../../../src/mechanisms/process/journal.ts'
+import { MAX_JOURNAL } from '../../../src/mechanisms/process/machine/journal.ts'
 import { cut } from '../../log/array-log.ts'
 import { type AnyDefinition, codeOf, rehost, Stage, staged } from './stage.ts'
 

@@ -1,6 +1,6 @@
 /** Atomic groups: all or nothing, in order, unseen by others, and tried again whenever something that matters has changed. */
 import { describe, expect, test } from 'vitest'
-import { SpaceMachine } from '../../../src/mechanisms/space/machine.ts'
+import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
 import { any, encodeTemplate, gt } from '../../../src/mechanisms/space/template.ts'
 import { MachineDriver, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'

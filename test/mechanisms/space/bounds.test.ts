@@ -1,9 +1,9 @@
 /** Many tuples at once, how many there may be, and the tuples that lost sessions leave. */
 import { describe, expect, test } from 'vitest'
 import { encode } from '../../../src/log/codec/codec.ts'
-import { MAX_REPLY_BYTES } from '../../../src/mechanisms/space/bulk.ts'
-import { SpaceMachine } from '../../../src/mechanisms/space/machine.ts'
-import { MAX_QUOTAS } from '../../../src/mechanisms/space/quota.ts'
+import { MAX_REPLY_BYTES } from '../../../src/mechanisms/space/machine/bulk.ts'
+import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
+import { MAX_QUOTAS } from '../../../src/mechanisms/space/machine/quota.ts'
 import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
 import { MachineDriver, run, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'

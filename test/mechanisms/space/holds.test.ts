@@ -1,8 +1,8 @@
 /** Held takes: what comes back, when, where to, and what becomes of what comes back too often. */
 import { describe, expect, test } from 'vitest'
-import type { EvalPort } from '../../../src/mechanisms/space/eval.ts'
-import { deadLetterOf } from '../../../src/mechanisms/space/holds.ts'
-import { SpaceMachine } from '../../../src/mechanisms/space/machine.ts'
+import type { EvalPort } from '../../../src/mechanisms/space/machine/eval.ts'
+import { deadLetterOf } from '../../../src/mechanisms/space/machine/holds.ts'
+import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
 import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
 import { MachineDriver, run, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'

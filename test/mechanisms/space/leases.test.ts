@@ -1,6 +1,6 @@
 /** Tuples that are there for a while only. */
 import { describe, expect, test } from 'vitest'
-import { SpaceMachine } from '../../../src/mechanisms/space/machine.ts'
+import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
 import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
 import { MachineDriver, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'

@@ -1,7 +1,7 @@
 /** The machine against spaces as one would first write them: any sequence of operations of many callers, the same answers. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DEFAULT_INDEXING, type Indexing } from '../../../src/mechanisms/space/tuple-class.ts'
+import { DEFAULT_INDEXING, type Indexing } from '../../../src/mechanisms/space/machine/tuple-class.ts'
 import { Pair } from './model-pair.ts'
 import { historyOf, SCARCE, type Stock, VARIED } from './model-steps.ts'
 

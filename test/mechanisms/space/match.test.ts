@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../../src/log/codec/codec.ts'
-import { accepts, decodeTemplate, describeTemplate, fits, kindsOf } from '../../../src/mechanisms/space/match.ts'
+import { accepts, decodeTemplate, describeTemplate, fits, kindsOf } from '../../../src/mechanisms/space/machine/match.ts'
 import {
   any,
   between,

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeTemplate, type Template } from '../../../src/mechanisms/space/match.ts'
-import { TupleStore } from '../../../src/mechanisms/space/store.ts'
+import { decodeTemplate, type Template } from '../../../src/mechanisms/space/machine/match.ts'
+import { TupleStore } from '../../../src/mechanisms/space/machine/store.ts'
+import { DEFAULT_INDEXING, type Indexing, type Stored } from '../../../src/mechanisms/space/machine/tuple-class.ts'
 import { any, encodeTemplate, oneOf } from '../../../src/mechanisms/space/template.ts'
-import { DEFAULT_INDEXING, type Indexing, type Stored } from '../../../src/mechanisms/space/tuple-class.ts'
 import * as arbitrary from './arbitraries.ts'
 import { naiveMatch } from './naive-space.ts'
 
