@@ -55,6 +55,7 @@ class Pool implements WorkerPool {
   readonly link: SiteLink
   readonly flags: readonly string[]
   readonly #workers: WorkerSlot[] = []
+  #swept: Promise<void> = Promise.resolve()
   connection: Connection | undefined
   socket = ''
 
@@ -65,7 +66,7 @@ class Pool implements WorkerPool {
   }
 
   async start(): Promise<void> {
-    void sweepWorkFolders()
+    this.#swept = sweepWorkFolders()
     this.socket = await this.link.socket()
     this.connection = await this.link.connect(`workers of ${this.spec.name}`, {
       note: (body) => {
@@ -99,12 +100,16 @@ class Pool implements WorkerPool {
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()))
     this.connection?.close()
+    // What is under way when this process ends would stay undone.
+    await Promise.all([this.#swept, ...this.#workers.map((worker) => worker.removed)])
   }
 }
 
 class WorkerSlot {
   readonly #pool: Pool
   readonly #name: string
+  /** The work folders of the last process are gone. */
+  removed: Promise<void> = Promise.resolve()
   #child: ChildProcess | undefined
   #boot = ''
   #startedMs = 0
@@ -193,7 +198,7 @@ class WorkerSlot {
     const { link } = this.#pool
     if (this.#child !== child) return
     this.#child = undefined
-    void removeWorkFolders(this.#boot)
+    this.removed = removeWorkFolders(this.#boot)
     this.#flushed?.()
     const stalled = this.#reportStall()
     this.#report(this.#closing ? 'process.leave' : 'process.exited', [this.#name, this.#boot])
