@@ -4,7 +4,8 @@
  * Two steps, so that a node is not fenced by mistake: silence makes the detector append a suspicion; only if that stands, and the
  * silence goes on, it appends the fence. What counts is what the machine makes of them.
  *
- * Boundary: clock and gateway; who is watched is who beats. A node whose connection breaks is the machine's own business.
+ * Boundary: clock and gateway; watched is who beats, and who ought to: a process may be stopped before its first beat. A node whose
+ * connection breaks is the machine's own business.
  */
 import type { Timer } from '../clock.ts'
 import type { Gateway } from '../log/gateway.ts'
@@ -18,6 +19,10 @@ export const BEAT_MS = 500
 const SUSPECT_MS = 2_000
 
 export interface Detector {
+  /** From now on nodes of this session are those of another process, which has to beat. */
+  expect(session: number): void
+  /** Its connection is closed. */
+  dismiss(session: number): void
   /** A beat of whoever has this session. */
   beat(session: number): void
   close(): void
@@ -33,16 +38,28 @@ interface ListedNode {
 export function detect(gateway: Gateway): Detector {
   const { clock } = gateway
   const watchdog = new Watchdog<number>({ suspectMs: SUSPECT_MS, fenceMs: SUSPICION_MS }, clock.monotonicMs())
+  const expected = new Set<number>()
   let timer: Timer | undefined
   const look = () => {
-    timer = watchdog.ids.length > 0 ? clock.after(BEAT_MS, look) : undefined
+    timer = watchdog.ids.length > 0 || expected.size > 0 ? clock.after(BEAT_MS, look) : undefined
     const nodes = gateway.replica.query('process', 'nodes', []) as readonly ListedNode[]
     const known = new Set(nodes.map(({ session }) => session))
-    for (const session of watchdog.ids) if (!known.has(session)) watchdog.forget(session)
+    const watched = new Set(watchdog.ids)
+    for (const session of watched) if (!known.has(session)) watchdog.forget(session)
+    for (const session of known) {
+      if (expected.has(session) && !watched.has(session)) watchdog.beat(session, clock.monotonicMs())
+    }
     const verdicts = watchdog.check(clock.monotonicMs())
     for (const node of nodes) act(gateway, node, verdicts.get(node.session))
   }
   return {
+    expect(session) {
+      expected.add(session)
+      timer ??= clock.after(BEAT_MS, look)
+    },
+    dismiss(session) {
+      expected.delete(session)
+    },
     beat(session) {
       watchdog.beat(session, clock.monotonicMs())
       timer ??= clock.after(BEAT_MS, look)

@@ -25,7 +25,11 @@ export function doorOf(gateway: Gateway, ready: Door | undefined, listen: () => 
     door.accept((stream) => {
       streams.add(stream)
       stream.on('close', () => streams.delete(stream))
-      serve(gateway, pipeOver(stream), { beat: (session) => detector.beat(session) })
+      serve(gateway, pipeOver(stream), {
+        opened: ({ session }) => detector.expect(session),
+        closed: ({ session }) => detector.dismiss(session),
+        beat: (session) => detector.beat(session),
+      })
     })
     return door
   }

@@ -202,7 +202,11 @@ export class SimulatedSite {
     const pipe = simulatedPipe(schedule, [process, owner.process], { delayMs, random, copies })
     this.#connects += 1
     this.#pipes.set(pipe, { name: `connection ${this.#connects} of ${process.name}`, ends: [process, owner.process] })
-    serve(owner.gateway, pipe.ends[1], { beat: (session) => owner.detector.beat(session) })
+    serve(owner.gateway, pipe.ends[1], {
+      opened: ({ session }) => owner.detector.expect(session),
+      closed: ({ session }) => owner.detector.dismiss(session),
+      beat: (session) => owner.detector.beat(session),
+    })
     return heard ? overheard(pipe.ends[0], heard) : pipe.ends[0]
   }
 

@@ -2,7 +2,7 @@
  * Sessions that last, between real processes: owners are killed under attached programs, and attached programs under their owner.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { open, space } from 'perdure'
+import { any, open, space } from 'perdure'
 import { expect, test } from 'vitest'
 import { REATTACH_MS } from '../../src/log/attachments.ts'
 import { seeded } from '../log/seeded.ts'
@@ -34,12 +34,10 @@ const diaryOf = (children: Children, name: string) => readDiary(children.lines(`
 
 const present = async (folder: string) => {
   await using site = await open(folder, { attach: true })
-  const { total, tuples } = (await site.link.main.query('space', 'tuples', ['jobs', 1_000])) as {
-    total: number
-    tuples: { tuple: unknown[] }[]
-  }
-  expect(tuples).toHaveLength(total)
-  return tuples.map(({ tuple }) => String(tuple[1]))
+  const jobs = await space(site, 'jobs')
+  const [own, pool] = [await jobs.copyCollect(['own', any, any]), await jobs.copyCollect(['pool', any])]
+  expect([own.length, pool.length]).toEqual([await jobs.count(['own', any, any]), await jobs.count(['pool', any])])
+  return [...own, ...pool].map((tuple) => String(tuple[1]))
 }
 
 test(

@@ -154,7 +154,12 @@ function addControls(program: Command): void {
     .option('--reason <text>', 'why, for those who look at it')
     .option('--drain-ms <ms>', DRAIN_HELP)
     .action(async (run: string, options: ReasonOptions & DrainOptions) => (await import('./control.ts')).pauseRun(run, options))
-  add(program, 'resume', 'Let a paused run go on.', 'perdure resume greet-1')
+  add(
+    program,
+    'resume',
+    'Let a paused run go on; a wedged or diverged one too, once what was in its way is mended.',
+    'perdure resume greet-1',
+  )
     .argument('<run>', RUN_HELP)
     .action(async (run: string, options: LookOptions) => (await import('./control.ts')).resumeRun(run, options))
   addDrain(program, 'drain', 'Hand all runs of a node over to others, or let them wait; it takes no new ones.', 'stay')
