@@ -19,6 +19,9 @@ import { copyFolder } from './stored-log.ts'
 /** In `npm test` one call in so many is let fail. */
 const EVERY = LONG ? 1 : 7
 
+/** Kinds of calls that must be among those that failed; of the rarer ones a sample may have none. */
+const SURELY = LONG ? ['openSync', 'writeSync', 'fdatasyncSync'] : ['writeSync']
+
 const OPERATIONS = 200
 const TOGETHER = 8
 
@@ -79,7 +82,7 @@ describe.each(WHERE)('one failing call of the system, in %s', (where) => {
       expect(counts.tried).toBeGreaterThanOrEqual(Math.floor(80 / EVERY))
       expect(counts.failed).toBeGreaterThan(counts.tried / 2)
       expect(counts.acknowledged).toBeGreaterThan(counts.tried * 20)
-      expect([...kinds.keys()]).toEqual(expect.arrayContaining(['openSync', 'writeSync', 'fdatasyncSync']))
+      expect([...kinds.keys()]).toEqual(expect.arrayContaining(SURELY))
     },
     LONG_TEST_MS,
   )
