@@ -2,6 +2,8 @@
  * What the LiPS paper says that a program can observe, sentence by sentence, as far as it is built: generative communication
  * (section 3), failure models (4), layers of software fault-tolerance (5), recovery (6), tuple space with recovery (7), and the
  * tuple space machine (8).
+ *
+ * Longer than other files, because it is read beside the paper, from its first sentence to its last.
  */
 import { active, type PerdureError, type RunContext, resilient, run, start } from 'perdure'
 import { type Space, space } from 'perdure/space'

@@ -1,3 +1,9 @@
+/**
+ * The rules of the space machine one by one (S1 to S4 of `machine/machine.ts`), without a replica around it.
+ *
+ * Longer than other files: all of it drives the same machine with the same few helpers. What holds, leases, groups and bounds add has
+ * files of its own beside this one.
+ */
 import { describe, expect, test } from 'vitest'
 import type { Caller, Context, Outcome } from '../../../src/log/machine.ts'
 import type { EvalRun } from '../../../src/mechanisms/space/machine/eval.ts'
