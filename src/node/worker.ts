@@ -6,6 +6,7 @@
  * itself: whoever it was is fenced, and a new process is somebody else.
  */
 
+import { writeFileSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { PerdureError } from '../errors.ts'
 import { failureOf } from '../log/outcome.ts'
@@ -25,6 +26,9 @@ import {
   type WorkerSettings,
 } from './worker-protocol.ts'
 
+/** What the kernel of Linux adds, of 1,000, when it looks for the process to end where memory is out. */
+const MEMORY_BLAME = 500
+
 const settings = process.env[SETTINGS_VARIABLE]
 if (settings !== undefined) {
   delete process.env[SETTINGS_VARIABLE]
@@ -33,6 +37,7 @@ if (settings !== undefined) {
 
 async function work(spec: WorkerSettings): Promise<void> {
   process.on('disconnect', dismiss)
+  takeBlame()
   // An interrupt from the terminal goes to the whole group; the parent decides what becomes of its workers.
   process.on('SIGINT', () => undefined)
   let definitions: readonly HostedDefinition[]
@@ -94,6 +99,15 @@ async function serve(spec: WorkerSettings, definitions: readonly HostedDefinitio
 
 function tell(message: WorkerMessage): void {
   process.send?.(message)
+}
+
+/** Where memory is out, a worker is what the site can do without: its runs go on elsewhere, while the owner is everybody's. */
+function takeBlame(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', String(MEMORY_BLAME))
+  } catch {
+    // Another system than Linux, or one that hides this: its own choice stands.
+  }
 }
 
 /** Nothing this process still does counts; it must not go on. */

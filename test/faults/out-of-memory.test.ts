@@ -8,7 +8,7 @@ import { GROUPS_ALLOWED, HEAP_LIMIT, type MemoryGroup, memoryGroup } from './mem
 import { firstDifference, type Stored, storedIn } from './stored-log.ts'
 
 /** An owner and two workers at work take about half of it. */
-const GROUP_BYTES = 420 * 2 ** 20
+const GROUP_BYTES = 512 * 2 ** 20
 
 /** Deaths at one place after which a run is wedged. */
 const DEATHS = 5

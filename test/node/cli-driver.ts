@@ -169,10 +169,17 @@ export class Running {
       this.#wake()
     }, PATIENCE_MS)
     while (!holds()) {
-      if (this.#over || late) throw new Error(`waited in vain for ${what}; stdout:\n${this.#stdout}\nstderr:\n${this.#stderr}`)
+      if (this.#over || late)
+        throw new Error(`waited in vain for ${what}: ${this.#fate()}; stdout:\n${this.#stdout}\nstderr:\n${this.#stderr}`)
       await new Promise<void>((resolve) => this.#waiting.add(resolve))
     }
     clearTimeout(deadline)
+  }
+
+  #fate(): string {
+    const { exitCode, signalCode } = this.#child
+    if (!this.#over) return `nothing of the kind in ${PATIENCE_MS} ms`
+    return `the process is over (${signalCode ?? exitCode})`
   }
 
   #wake(): void {
