@@ -30,4 +30,9 @@ export const HISTORICAL: readonly HistoricalSeed[] = [
     seed: 466,
     story: 'a process that was stopped between asking for a confirmation and the answer began a step after it had been fenced',
   },
+  {
+    scenario: 'moves',
+    seed: 200,
+    story: 'a marker of a version gate whose message came twice was counted twice, and the steps after the next gates never began',
+  },
 ]

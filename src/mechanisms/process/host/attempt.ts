@@ -376,9 +376,9 @@ export class Attempt {
     return version
   }
 
-  /** The log has a marker, at this position. */
-  marked(position: number): void {
-    this.#gates.marked()
+  /** The log has the marker of this name, at this position. */
+  marked(name: string, position: number): void {
+    this.#gates.marked(name)
     this.deliveredPosition = Math.max(this.deliveredPosition, position)
     this.#startWaiting()
   }

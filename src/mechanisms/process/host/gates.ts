@@ -19,7 +19,8 @@ export type Reached = 'before' | 'for the first time'
 export class Gates {
   readonly #versions: Map<string, number>
   #unsent: [name: string, version: number][] = []
-  #underWay = 0
+  /** By name: a message that arrives twice is answered twice, and is one marker. */
+  readonly #underWay = new Set<string>()
   /** Why this build cannot go on with the run. */
   tooOld: PerdureError | undefined
 
@@ -29,7 +30,7 @@ export class Gates {
 
   /** True when every marker is known to be in the log. */
   get settled(): boolean {
-    return this.#underWay === 0
+    return this.#underWay.size === 0
   }
 
   /** Throws when the run goes by a version that this build does not know yet. */
@@ -44,7 +45,7 @@ export class Gates {
     const version = reached() === 'before' ? 0 : latest
     this.#versions.set(name, version)
     this.#unsent.push([name, version])
-    this.#underWay += 1
+    this.#underWay.add(name)
     return version
   }
 
@@ -55,9 +56,9 @@ export class Gates {
     return unsent
   }
 
-  /** The log has one more of them. */
-  marked(): void {
-    this.#underWay -= 1
+  /** The log has the marker of this name. */
+  marked(name: string): void {
+    this.#underWay.delete(name)
   }
 }
 

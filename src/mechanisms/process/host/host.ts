@@ -108,7 +108,7 @@ export class RunHost {
     } else if (kind === 'attempt') this.#begin(run, fence, body[3] as AttemptSpec)
     else if (kind === 'stop') this.#stop(run, fence)
     else if (kind === 'quiesce') this.#quiesce(run, fence)
-    else if (kind === 'marked') this.#marked(run, fence, position)
+    else if (kind === 'marked') this.#marked(run, fence, body[3] as string, position)
     else if (kind === 'granted') this.#copy(run, fence)?.grant(body[3] as Grant)
     else if (kind === 'lead') this.#copy(run, fence)?.lead(Number(body[3]))
     else if (kind === 'follow') this.#copy(run, fence)?.follow()
@@ -160,9 +160,9 @@ export class RunHost {
     this.#hosted.delete(run)
   }
 
-  #marked(run: number, fence: number, position: number): void {
+  #marked(run: number, fence: number, name: string, position: number): void {
     const hosted = this.#hosted.get(run)
-    if (hosted?.fence === fence) hosted.attempt?.marked(position)
+    if (hosted?.fence === fence) hosted.attempt?.marked(name, position)
   }
 
   #copy(run: number, fence: number): CopyPart | undefined {
