@@ -20,6 +20,8 @@ export interface Clock {
   hop(turn: () => void): void
   /** Runs `fire` after `delayMs`; until then the timer keeps the process alive. */
   after(delayMs: number, fire: () => void): Timer
+  /** As `after`, but the timer keeps no process alive. */
+  background(delayMs: number, fire: () => void): Timer
   /** 32 hexadecimal digits that nobody else has. */
   randomId(): string
 }
@@ -86,11 +88,20 @@ class SystemClock implements Clock {
   }
 
   after(delayMs: number, fire: () => void): Timer {
+    return this.#timer(delayMs, fire, (handle) => handle)
+  }
+
+  background(delayMs: number, fire: () => void): Timer {
+    return this.#timer(delayMs, fire, (handle) => handle.unref())
+  }
+
+  #timer(delayMs: number, fire: () => void, hold: (handle: NodeJS.Timeout) => NodeJS.Timeout): Timer {
     const dueMs = monotonic() + delayMs
     let handle: NodeJS.Timeout
     const arm = () => {
       const leftMs = dueMs - monotonic()
-      handle = setTimeout(() => (leftMs > LONGEST_TIMER_MS ? arm() : fire()), Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)))
+      const waitMs = Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS))
+      handle = hold(setTimeout(() => (leftMs > LONGEST_TIMER_MS ? arm() : fire()), waitMs))
     }
     arm()
     return { cancel: () => clearTimeout(handle) }

@@ -158,6 +158,7 @@ export class OsProcess {
       monotonicMs: () => schedule.nowMs - startedMs,
       hop: (turn) => this.#hop(turn),
       after: (delayMs, fire) => schedule.at(this, delayMs, fire),
+      background: (delayMs, fire) => schedule.at(this, delayMs, fire),
       randomId: () => schedule.random.hex(32),
     }
   }

@@ -62,6 +62,7 @@ export function virtualClock({ startMs = SOME_DAY_MS, seed = 1 }: VirtualClockOp
     monotonicMs: () => passedMs,
     hop: (turn) => systemClock.hop(turn),
     after,
+    background: after,
     randomId: () => random.hex(32),
     sleep: (ms) => new Promise((resolve) => void after(ms, resolve)),
     async advance(ms) {

@@ -14,6 +14,7 @@ export function clockAhead(): ClockAhead {
     },
     hop: (turn) => systemClock.hop(turn),
     after: (delayMs, fire) => systemClock.after(delayMs, fire),
+    background: (delayMs, fire) => systemClock.background(delayMs, fire),
     randomId: () => systemClock.randomId(),
   }
 }

@@ -122,6 +122,7 @@ const evenClock: Clock = {
   monotonicMs: () => systemClock.monotonicMs(),
   hop: (turn) => void setImmediate(turn),
   after: (delayMs, fire) => systemClock.after(delayMs, fire),
+  background: (delayMs, fire) => systemClock.background(delayMs, fire),
   randomId: () => systemClock.randomId(),
 }
 

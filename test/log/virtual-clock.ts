@@ -58,6 +58,10 @@ export class VirtualClock implements Clock {
     }
   }
 
+  background(delayMs: number, fire: () => void): Timer {
+    return this.after(delayMs, fire)
+  }
+
   randomId(): string {
     this.#ids += 1
     return Buffer.from(`${this.#name}:${this.#ids}`).toString('hex').padEnd(32, '0').slice(-32)
