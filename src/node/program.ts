@@ -3,10 +3,9 @@
  *
  * Boundary: part of the shell.
  */
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PerdureError } from '../errors.ts'
 import type { HostedDefinition } from '../mechanisms/process/host/host.ts'
+import { flagsFor, isTypeScript, stripsTypes } from '../support/module-flags.ts'
 
 /** Every definition that the modules export, by name; `only` names those wanted. Errors: `PERDURE_E_IMPORT`. */
 export async function importDefinitions(
@@ -73,39 +72,7 @@ function isDefinition(value: unknown): value is HostedDefinition {
 export async function prepareToImport(module: string): Promise<void> {
   const flags = flagsFor([module])
   const loader = flags[flags.lastIndexOf('--import') + 1]
-  if (TYPESCRIPT.test(module) && !stripsTypes() && loader !== undefined && !process.execArgv.includes(loader))
-    await import(loader)
-}
-
-const TYPESCRIPT = /\.[cm]?tsx?$/
-
-/** Flags of Node for processes that load these modules. Errors: `PERDURE_E_IMPORT` when TypeScript cannot be loaded. */
-export function flagsFor(modules: readonly string[]): readonly string[] {
-  const kept = process.execArgv.filter((flag) => !/^--(inspect|test|watch|eval|print|check)/.test(flag) && !/^-[epc]/.test(flag))
-  const own = import.meta.url
-  const sources = TYPESCRIPT.test(own) ? [...modules, own] : modules
-  const typescript = sources.find((module) => TYPESCRIPT.test(module))
-  const conditions =
-    TYPESCRIPT.test(own) && !kept.some((flag) => flag.includes('perdure-src')) ? ['--conditions=perdure-src'] : []
-  if (typescript === undefined || stripsTypes() || kept.some((flag) => flag.includes('tsx'))) return [...kept, ...conditions]
-  return [...kept, ...conditions, '--import', loaderFor(typescript)]
-}
-
-function stripsTypes(): boolean {
-  return Boolean((process.features as { typescript?: unknown }).typescript) && !TYPESCRIPT.test(import.meta.url)
-}
-
-function loaderFor(module: string): string {
-  for (const from of [module, import.meta.url]) {
-    try {
-      return pathToFileURL(createRequire(from).resolve('tsx')).href
-    } catch {
-      // Not installed there.
-    }
-  }
-  throw unusable(
-    `${fileURLToPath(module)} is TypeScript, which Node ${process.versions.node} does not load by itself. Install tsx beside it (npm install --save-dev tsx), or use Node 22.18 or later.`,
-  )
+  if (isTypeScript(module) && !stripsTypes() && loader !== undefined && !process.execArgv.includes(loader)) await import(loader)
 }
 
 function unusable(message: string, cause?: unknown): PerdureError {

@@ -18,7 +18,7 @@ import type { Connection } from '../log/connection.ts'
 import type { Failure } from '../log/machine.ts'
 import { errorOf } from '../log/outcome.ts'
 import type { SiteLink, WorkerPool, WorkerPort, WorkerSpec } from '../log/site.ts'
-import { flagsFor } from './program.ts'
+import { flagsFor } from '../support/module-flags.ts'
 import { removeWorkFolders, sweepWorkFolders } from './work-folders.ts'
 import { type ParentMessage, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
 

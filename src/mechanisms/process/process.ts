@@ -10,6 +10,7 @@
  */
 import { PerdureError } from '../../errors.ts'
 import type { Site } from '../../log/site.ts'
+import { callingModule } from '../../support/calling-module.ts'
 import { checkName, type Definition, type DefinitionOptions } from '../../support/definition.ts'
 import { checkDefinition, checkKey, checkStart, optionsOf, usage } from './checks.ts'
 import type { RunContext } from './host/context.ts'
@@ -74,19 +75,6 @@ function replicasOf(name: string, replicas: unknown = DEFAULT_REPLICAS): number 
   if (typeof replicas === 'number' && Number.isInteger(replicas) && replicas >= 1 && replicas <= MAX_REPLICAS) return replicas
   throw usage(`The option replicas of "${name}" is ${String(replicas)}: expected a whole number from 1 to ${MAX_REPLICAS}.`)
 }
-
-/** The module that called the caller of this function, as a URL; undefined where the stack does not say. */
-function callingModule(): string | undefined {
-  const frames = (new Error().stack ?? '').split('\n').slice(1)
-  const own = frames[0]?.match(LOCATION)?.[1]
-  for (const frame of frames) {
-    const location = frame.match(LOCATION)?.[1]
-    if (location !== undefined && location !== own) return location
-  }
-  return undefined
-}
-
-const LOCATION = /((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*?):\d+:\d+\)?$/
 
 export interface HostOptions {
   /** Runs at a time, per OS process. Default 64. */
