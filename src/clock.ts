@@ -9,6 +9,9 @@
 
 export interface Timer {
   cancel(): void
+  /** Of a timer in the background, where there is a process: keeps it alive, until `release`. */
+  hold?(): void
+  release?(): void
 }
 
 export interface Clock {
@@ -104,7 +107,7 @@ class SystemClock implements Clock {
       handle = hold(setTimeout(() => (leftMs > LONGEST_TIMER_MS ? arm() : fire()), waitMs))
     }
     arm()
-    return { cancel: () => clearTimeout(handle) }
+    return { cancel: () => clearTimeout(handle), hold: () => void handle.ref(), release: () => void handle.unref() }
   }
 
   randomId(): string {

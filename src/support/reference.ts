@@ -1,0 +1,37 @@
+/**
+ * The name by which something that lives in a site can be called from a run, whoever made the object in the program's hand.
+ *
+ * A run does not know what a group is, and a group knows nothing of runs; a call between them is an operation that names the
+ * group. So whoever hands out an object that stands for something in the site says here what its name is.
+ *
+ * Boundary: a table from objects to names. It keeps nothing alive.
+ */
+
+import { checkName } from './definition.ts'
+
+/** A group in a site: the same name and key is the same group. */
+export interface GroupReference {
+  readonly name: string
+  readonly key: string
+}
+
+const references = new WeakMap<object, GroupReference>()
+
+export function refer(object: object, reference: GroupReference): void {
+  references.set(object, reference)
+}
+
+/** Undefined for what stands for no group in a site. */
+export function referenceOf(object: unknown): GroupReference | undefined {
+  return typeof object === 'object' && object !== null ? references.get(object) : undefined
+}
+
+/**
+ * Stands for a group of the site in `p.call(group, …)`, for bodies that have no client of it, such as those that workers execute. `T`
+ * is what a client of the group is: `const stacks = groupNamed<Stack>('stacks', 'main')`. It makes no group and asks for none.
+ */
+export function groupNamed<T extends object>(name: string, key: string): T {
+  const reference = Object.freeze({})
+  refer(reference, { name: checkName(name, 'a group'), key })
+  return reference as T
+}
