@@ -2,9 +2,43 @@
 export { type ErrorCode, PerdureError } from './errors.ts'
 export type { Site } from './log/site.ts'
 export {
+  acceptanceVoting,
+  action,
+  activeReplication,
+  adjudicator,
+  attempt,
+  consensusRecoveryBlock,
+  dependable,
+  fallback,
+  first,
+  type GroupHandle,
+  groupOf,
+  hedge,
+  kAgree,
+  leaderFollower,
+  majority,
+  mean,
+  median,
+  metaclass,
+  nSelfChecking,
+  nVersion,
+  objectGroup,
+  on,
+  passiveReplication,
+  plurality,
+  recoveryBlock,
+  reflect,
+  retryBlock,
+  stepwise,
+  tOverN1,
+  unanimity,
+  undecided,
+  type Verdict,
+  weighted,
+} from './mechanisms/group/group.ts'
+export {
   active,
   type Definition,
-  host,
   type NodeHandle,
   type RunContext,
   type RunHandle,
@@ -29,4 +63,5 @@ export {
   type SpaceChange,
   space,
 } from './mechanisms/space/space.ts'
+export { host } from './node/host.ts'
 export { type OpenOptions, open } from './node/open.ts'

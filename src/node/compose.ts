@@ -9,14 +9,21 @@ import { Gateway } from '../log/gateway.ts'
 import type { Log } from '../log/log.ts'
 import type { RebuildOptions } from '../log/replay.ts'
 import { Replica } from '../log/replica.ts'
+import { GroupMachine } from '../mechanisms/group/machine/machine.ts'
 import { ProcessMachine } from '../mechanisms/process/machine/machine.ts'
 import { SpaceMachine } from '../mechanisms/space/machine/machine.ts'
+import { FaultMachine } from '../support/faults.ts'
 
 export function composeReplica(): Replica {
   const processes = new ProcessMachine()
   const spaces = new SpaceMachine(processes)
   processes.connect((placeholder, field, outcome, context) => spaces.complete(placeholder, field, outcome, context))
-  return new Replica([spaces, processes], processes, composeReplica)
+  const faults = new FaultMachine()
+  const groups = new GroupMachine({
+    report: (fault, context) => faults.report(fault, context),
+    out: (out, context) => spaces.deposit(out, context),
+  })
+  return new Replica([spaces, processes, groups, faults], processes, composeReplica)
 }
 
 /** Rebuilds the state of the log and starts to take operations. */

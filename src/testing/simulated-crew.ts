@@ -13,6 +13,8 @@ import { attachedSite, ownedSite } from '../log/site.ts'
 import { encodeFrame, type Pipe } from '../log/wire/frames.ts'
 import { connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
 import type { WorkFolders } from '../log/work-folders.ts'
+import { MemberHost } from '../mechanisms/group/site/hosting.ts'
+import type { VariantClass } from '../mechanisms/group/strategy.ts'
 import { type HostedDefinition, NO_METER, RunHost } from '../mechanisms/process/host/host.ts'
 import type { AttemptSpec } from '../mechanisms/process/machine/placement.ts'
 import { host } from '../mechanisms/process/process.ts'
@@ -55,6 +57,8 @@ export interface CrewSetting {
   readonly random: SeededRandom
   readonly sometimes: Sometimes
   readonly definitions: readonly HostedDefinition[]
+  /** Of members of groups, which live in workers. */
+  readonly classes: readonly VariantClass[]
   readonly history: History | undefined
   readonly workFolders?: WorkFolders | undefined
   /** To the present owner; undefined when there is none. */
@@ -186,6 +190,22 @@ export class SimulatedCrew {
       log: () => undefined,
     })
     await host.register()
+    if (this.#setting.classes.length > 0) await this.#hostMembers(process)
+  }
+
+  /** Over a connection of their own, as in production; what has ended with one comes back with another worker. */
+  async #hostMembers(process: OsProcess): Promise<void> {
+    const { schedule, classes } = this.#setting
+    let host: MemberHost | undefined
+    const early: (readonly unknown[])[] = []
+    const connection = await this.#connect(process, {
+      note: (body) => (host === undefined ? void early.push(body) : host.note(body)),
+      closed: () => process.end(),
+    })
+    const name = process.name.replaceAll(/[^\w]+/g, '-').replace(/-$/, '')
+    host = new MemberHost(connection, process.clock, name, new Map(classes.map((each) => [each.name, each])))
+    for (const body of early) host.note(body)
+    await host.enlist(schedule.random.hex(32))
   }
 
   async #visit(process: OsProcess): Promise<void> {

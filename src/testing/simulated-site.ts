@@ -19,6 +19,7 @@ import { Keeper } from '../log/snapshots/keeper.ts'
 import { decodeFrameToSite, type Pipe, type PipeReceiver } from '../log/wire/frames.ts'
 import { serve } from '../log/wire/server.ts'
 import type { WorkFolders } from '../log/work-folders.ts'
+import type { VariantClass } from '../mechanisms/group/strategy.ts'
 import type { HostedDefinition } from '../mechanisms/process/host/host.ts'
 import { SUSPICION_MS } from '../mechanisms/process/machine/fencing.ts'
 import { savedRuns } from '../mechanisms/process/machine/snapshot.ts'
@@ -89,6 +90,7 @@ export class SimulatedSite {
   readonly #disk: FaultyDisk
   readonly #crew: SimulatedCrew
   readonly #definitions: HostedDefinition[] = []
+  readonly #classes: VariantClass[] = []
   readonly #pipes = new Map<SimulatedPipe, Connected>()
   #owner: Owner | undefined
   #ownerProcess: OsProcess | undefined
@@ -119,7 +121,16 @@ export class SimulatedSite {
     })
     const connect = (process: OsProcess) => this.connect(process)
     const { workFolders } = setting
-    this.#crew = new SimulatedCrew({ schedule, random, sometimes, history, workFolders, definitions: this.#definitions, connect })
+    this.#crew = new SimulatedCrew({
+      schedule,
+      random,
+      sometimes,
+      history,
+      workFolders,
+      definitions: this.#definitions,
+      classes: this.#classes,
+      connect,
+    })
     schedule.beforeEvent = (next) => this.#strike(next)
   }
 
@@ -138,8 +149,9 @@ export class SimulatedSite {
   }
 
   /** Workers host these from their next start on; the first start follows. */
-  start(definitions: readonly HostedDefinition[]): void {
+  start(definitions: readonly HostedDefinition[], classes: readonly VariantClass[] = []): void {
     this.#definitions.push(...definitions)
+    this.#classes.push(...classes)
     this.#startOwner()
   }
 

@@ -5,10 +5,12 @@
  * events but what they set off.
  */
 import { PerdureError } from '../errors.ts'
+import type { Ears } from '../log/connection.ts'
 import { attachedSite, type Site } from '../log/site.ts'
 import { decodeFrameFromSite, type Pipe } from '../log/wire/frames.ts'
 import { greet } from '../log/wire/hello.ts'
 import { connectLasting, connectRemote, type RemoteConnection } from '../log/wire/remote.ts'
+import type { VariantClass } from '../mechanisms/group/strategy.ts'
 import type { HostedDefinition } from '../mechanisms/process/host/host.ts'
 import type { StepInfo } from '../mechanisms/process/host/steps.ts'
 import { type Definition, type RunContext, run, start } from '../mechanisms/process/process.ts'
@@ -30,8 +32,8 @@ export interface World {
   readonly seed: number
   /** For the scenario's own choices. */
   readonly random: SeededRandom
-  /** Starts the site; all its workers execute these. To be called once, first. */
-  host(definitions: readonly AnyDefinition[]): void
+  /** Starts the site; all its workers execute these, and host members of groups of these classes. To be called once, first. */
+  host(definitions: readonly AnyDefinition[], classes?: readonly VariantClass[]): void
   /**
    * A plain client: a process of its own that talks to the owner. Waits until there is one. A `lasting` one goes on with the next
    * owner, as programs that attach do; one whose session is `bound` to its connection ends with it. Default: lasting.
@@ -131,8 +133,8 @@ export class SimulatedWorld implements World {
     return this.#setting.ledger.changes(space)
   }
 
-  host(definitions: readonly AnyDefinition[]): void {
-    this.#setting.site.start(definitions as unknown as readonly HostedDefinition[])
+  host(definitions: readonly AnyDefinition[], classes?: readonly VariantClass[]): void {
+    this.#setting.site.start(definitions as unknown as readonly HostedDefinition[], classes)
   }
 
   async attach(session: 'bound' | 'lasting' = 'lasting'): Promise<Site> {
@@ -176,7 +178,7 @@ export class SimulatedWorld implements World {
   #siteOver(main: RemoteConnection, process: OsProcess): Site {
     const absent = () => Promise.reject(new PerdureError('PERDURE_E_SESSION_LOST', 'No process owns the log.'))
     return attachedSite('simulated:', process.clock, main.logId, main, {
-      connect: async () => (await this.#connect(process)) ?? absent(),
+      connect: async (_label, ears) => (await this.#connect(process, ears)) ?? absent(),
       socket: () => Promise.reject(new PerdureError('PERDURE_E_USAGE', 'A simulated site has no socket.')),
       hear: () => undefined,
       pid: this.#clients,
@@ -184,9 +186,9 @@ export class SimulatedWorld implements World {
   }
 
   /** Undefined when nobody is there to talk to. */
-  async #connect(process: OsProcess): Promise<RemoteConnection | undefined> {
+  async #connect(process: OsProcess, ears: Ears = {}): Promise<RemoteConnection | undefined> {
     const [pipe, heard] = this.#pipe(process)
-    return pipe && (await begun(heard, connectRemote(pipe, process.clock, process.name)))
+    return pipe && (await begun(heard, connectRemote(pipe, process.clock, process.name, ears)))
   }
 
   async #connectLasting(process: OsProcess): Promise<RemoteConnection | undefined> {

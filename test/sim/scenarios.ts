@@ -10,6 +10,7 @@ import { moves } from './moves.ts'
 import { tellers } from './reattach.ts'
 import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 import { clerks } from './scenarios-files.ts'
+import { adders, callers } from './scenarios-groups.ts'
 import { travellers } from './scenarios-moves.ts'
 import { kinds, seats, weave } from './scenarios-runs.ts'
 import { parcels, seasons, swaps } from './scenarios-spaces.ts'
@@ -361,6 +362,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   movedTwins,
   sleepers,
   counters,
+  adders,
+  callers,
 }
 
 /** Factor for what takes time: with slow steps, nodes are suspected and fenced while they execute one. */

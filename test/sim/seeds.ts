@@ -35,4 +35,9 @@ export const HISTORICAL: readonly HistoricalSeed[] = [
     seed: 200,
     story: 'a marker of a version gate whose message came twice was counted twice, and the steps after the next gates never began',
   },
+  {
+    scenario: 'adders',
+    seed: 1037,
+    story: 'a time-out of a call that was started again was wanted again, but not after a snapshot that had left it out',
+  },
 ]

@@ -7,15 +7,13 @@
 import { Command, CommanderError, Option } from 'commander'
 import { PerdureError } from '../../errors.ts'
 import type { DrainOptions, ReasonOptions } from './control.ts'
-import type { LogOptions } from './look.ts'
+import type { FaultOptions, LogOptions } from './look.ts'
 import { complain, EXIT_FAILED, EXIT_USAGE, errorJson, exitCodeOf, sayJson } from './output.ts'
 import type { RunOptions } from './run.ts'
 import type { CancelOptions, LookOptions } from './runs.ts'
 
 /** Commands of later versions: not listed, and refused by name. */
-const NOT_YET = [
-  ...['node', 'dev', 'faults', 'checkpoint', 'load-policy', 'promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo'],
-]
+const NOT_YET = [...['node', 'dev', 'checkpoint', 'load-policy', 'promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo']]
 
 const URL_HELP = 'the site: a folder, as in ./perdure-data (default: $PERDURE_URL, else ./perdure-data)'
 
@@ -180,6 +178,14 @@ function addLooks(program: Command): void {
   add(program, 'nodes', 'List the node processes that execute runs now.', 'perdure nodes').action(async (options: LookOptions) =>
     (await import('./look.ts')).listNodes(options),
   )
+  add(
+    program,
+    'faults',
+    'List what has gone wrong and was noticed, masked or given up: when, about whom, by whom, and the code that policies count.',
+    'perdure faults --limit 20',
+  )
+    .option('--limit <count>', 'how many, the latest ones (default: 50)')
+    .action(async (options: FaultOptions) => (await import('./look.ts')).listFaults(options))
   add(
     program,
     'log',

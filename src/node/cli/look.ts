@@ -1,5 +1,6 @@
 /**
- * `perdure nodes`, `perdure tuples [SPACE]` and `perdure log`: who executes, what lies in the spaces, what has happened.
+ * `perdure nodes`, `perdure tuples [SPACE]`, `perdure faults` and `perdure log`: who executes, what lies in the spaces, what has gone wrong,
+ * what has happened.
  *
  * Boundary: questions to the site and their answers on the screen.
  */
@@ -10,6 +11,7 @@ import type { Caller } from '../../log/machine.ts'
 import type { ListedNode, RunName } from '../../mechanisms/process/machine/queries.ts'
 import type { ListedTuple, ListedWaiter } from '../../mechanisms/space/machine/questions.ts'
 import { checkName } from '../../support/definition.ts'
+import type { FaultPage, ListedFault } from '../../support/faults.ts'
 import { remark, say, sayJson, usage } from './output.ts'
 import { reached } from './reach.ts'
 import type { LookOptions } from './runs.ts'
@@ -60,6 +62,29 @@ async function listWaiting(connection: Connection, args: readonly unknown[]): Pr
   say('')
   for (const line of table(['SPACE', 'WHO WAITS', 'FOR'], rows)) say(line)
   if (answer.total > answer.waiting.length) remark(`the first ${answer.waiting.length} of ${answer.total} who wait`)
+}
+
+export interface FaultOptions extends LookOptions {
+  readonly limit?: string
+}
+
+/** `perdure faults`. */
+export function listFaults(options: FaultOptions): Promise<void> {
+  const limit = options.limit === undefined ? DEFAULT_LIMIT : countOf('--limit', options.limit)
+  return reached(options.url, async (connection) => {
+    const { faults, total } = (await connection.query('fault', 'recent', [0, limit])) as FaultPage
+    if (options.json) return sayAll(faults.map(faultJson))
+    if (faults.length === 0) return say('No faults were reported.')
+    const rows = faults.map(({ atMs, code, entity, detector, data }) => {
+      return [clockTime(atMs), code, `${entity.kind} ${entity.name}`, detector, data === undefined ? '' : oneLineOf(data)]
+    })
+    for (const line of table(['TIME', 'CODE', 'WHO', 'DETECTOR', 'MORE'], rows)) say(line)
+    if (total > faults.length) remark(`the latest ${faults.length} of ${total} faults`)
+  })
+}
+
+function faultJson({ atMs, position, number, detector, entity, code, data }: ListedFault): object {
+  return { number, position, time: isoTime(atMs), detector, entity, code, ...(data !== undefined && { data }) }
 }
 
 export interface LogOptions extends LookOptions {

@@ -8,6 +8,7 @@
  */
 import { PerdureError } from '../../../errors.ts'
 import type { Definition } from '../../../support/definition.ts'
+import { referenceOf } from '../../../support/reference.ts'
 import type { IssueOptions, Issuer } from '../../space/issuer.ts'
 import { type Space, spaceOver } from '../../space/space.ts'
 import { checkKey, checkStart, optionsOf, usage } from '../checks.ts'
@@ -45,6 +46,13 @@ type AnyDefinition<I extends readonly unknown[], R> = Definition<RunContext, I, 
 
 /** The winner of a race: which key, and what it was answered. */
 export type RaceWinner<A> = { [K in keyof A]: { readonly key: K; readonly value: Awaited<A[K]> } }[keyof A]
+
+/** Names of the methods of a group's client. */
+export type MethodOf<T> = { [K in keyof T]: T[K] extends (...args: never) => unknown ? K : never }[keyof T] & string
+
+export type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never
+
+export type ResultOf<F> = F extends (...args: never) => infer R ? Awaited<R> : never
 
 export interface RunContext {
   /** The key of this run. */
@@ -90,6 +98,11 @@ export interface RunContext {
   readonly workDir: string
   /** Cuts the journal: after a crash the body starts at its top with `restored` set to this. Nothing may be outstanding. */
   checkpoint(state: unknown): Promise<void>
+  /**
+   * Calls a method of an object group that lives in the site: once, however often this run is re-executed. Its result, or what its
+   * members threw, is kept in the journal. Waits as long as the group does.
+   */
+  call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<ResultOf<T[M]>>
   /** A line for people, on the output of its node, at most once: not repeated when the body is re-executed, and lost with a crash in its turn. */
   log(...parts: readonly unknown[]): void
 }
@@ -213,8 +226,15 @@ class AttemptContext implements RunContext, Issuer {
     return this.#attempt.version(name, latest)
   }
 
-  call(): Promise<never> {
-    return Promise.reject(notYet('p.call'))
+  call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<ResultOf<T[M]>> {
+    const reference = referenceOf(group)
+    if (reference === undefined)
+      return refuse(
+        'p.call(group, method, ...) was given no group of a site. Pass what await SafeStack.create({ key }) or SafeStack.at(key) gives; a group without a site is called directly, in a step.',
+      )
+    if (typeof method !== 'string')
+      return refuse("p.call(group, method, ...) needs the method's name, as in p.call(stack, 'push', 7).")
+    return this.#attempt.issue('group.call', [reference.name, reference.key, method, args, null]) as Promise<ResultOf<T[M]>>
   }
 
   send(): Promise<never> {

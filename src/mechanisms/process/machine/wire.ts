@@ -61,6 +61,7 @@ const FOLDABLE: readonly unknown[] = [
   'process.start',
   'process.result',
   'process.cancel',
+  'group.call',
 ]
 const isAlternative: Check = (value) => fits(value, [isText, isCount, (name) => FOLDABLE.includes(name), isList])
 const isAlternatives: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isAlternative)

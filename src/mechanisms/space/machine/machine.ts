@@ -10,7 +10,7 @@
  *   S1, S2, S4, S5  as in `serving.ts`
  */
 import { copyValue } from '../../../log/codec/codec.ts'
-import type { Caller, Context, Ended, Interest, Machine, Operation, Outcome } from '../../../log/machine.ts'
+import type { Caller, Context, Ended, Failure, Interest, Machine, Operation, Outcome } from '../../../log/machine.ts'
 import { refusal } from '../../../log/outcome.ts'
 import { weightOf } from '../../../log/weight.ts'
 import { MAX_FIELDS } from '../template.ts'
@@ -31,6 +31,9 @@ import { interestIn, lookFor } from './watched.ts'
 import { isSpaceName, readWait, type WaitTerms } from './wire.ts'
 
 const NOTHING: Outcome = { value: undefined }
+
+/** Replies to a gateway go nowhere. */
+const NOBODY: Caller = { kind: 'gateway' }
 
 export class SpaceMachine implements Machine {
   readonly name = 'space'
@@ -259,6 +262,21 @@ export class SpaceMachine implements Machine {
     this.#serving.appear({ space, fields }, context.of(this))
   }
 
+  /**
+   * Puts a tuple on behalf of nobody who could be answered; returns why it could not be put. It is called through a port, with the
+   * context of another machine.
+   */
+  deposit(args: readonly unknown[], context: Context): Failure | undefined {
+    const own = context.of(this)
+    const [space] = args
+    if (typeof space !== 'string' || !(this.#state.get(space) !== undefined || isSpaceName(space))) {
+      return failureIn(malformed('space.out', 'its first argument is no name of a space'))
+    }
+    const refused = this.#out({ caller: NOBODY, number: 0, name: 'space.out', args }, space, own)
+    this.#serving.settle(own)
+    return refused === undefined ? undefined : failureIn(typeof refused === 'string' ? malformed('space.out', refused) : refused)
+  }
+
   #endHold({ caller, number, name, args }: Operation, space: string, context: Context): Outcome | string | undefined {
     const id = args[1]
     if (args.length !== 2 || typeof id !== 'number') return 'it takes a space and the id of a hold'
@@ -403,6 +421,10 @@ function holdLost(space: string, id: number): Outcome {
 function tooManyQuotas(space: string): Outcome {
   const message = `${MAX_QUOTAS} spaces have a quota of their own, and ${space} cannot be one more. Take it from spaces that need none: { quota: null }.`
   return refusal('PERDURE_E_QUOTA', message, { space, what: 'quotas', used: MAX_QUOTAS, limit: MAX_QUOTAS, wanted: 1 })
+}
+
+function failureIn(outcome: Outcome): Failure | undefined {
+  return 'error' in outcome ? outcome.error : undefined
 }
 
 function malformed(operation: string, what: string): Outcome {
