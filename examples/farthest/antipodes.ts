@@ -1,10 +1,11 @@
 /**
  * Which towns are farthest apart? The farthest point from a town is its antipode, so its partner is a town near there.
  *
- * For every town the `NEAREST` towns nearest to its antipode are looked up in a spatial index, the lengths of the shortest
+ * For every town the `NEAREST` towns nearest to its antipode, within `REACH`, are looked up in a spatial index, the lengths of the shortest
  * ways to them over the WGS84 ellipsoid are computed exactly (to some nanometres), and the ten longest are kept.
  *
- * Boundary: pure arithmetic; the same towns give the same ten pairs, to the last bit, however the work is cut into chunks.
+ * Boundary: pure arithmetic; the same towns give the same ten pairs, to the last bit, however the work is cut into chunks. How a
+ * length is computed is a parameter.
  *
  * I1. A pair is unordered: `i < j` are rows of the package, and its length is always computed from i to j, because the last bit
  *     of the way back may differ.
@@ -17,9 +18,9 @@
  * places in China or Spain have over 200 towns that near, so counting proves nothing; but all pairs that near are only 83,036,
  * and a test measures every one of them: the same ten.
  */
-import geographiclib from 'geographiclib-geodesic'
 import { around } from 'geokdbush'
 import KDBush from 'kdbush'
+import { karney } from './karney.ts'
 import type { Towns } from './towns.ts'
 
 /** How many pairs are the answer. */
@@ -27,6 +28,9 @@ export const BEST = 10
 
 /** How many towns around an antipode are measured; the head of this file says why these are enough. */
 export const NEAREST = 16
+
+/** Kilometres: whoever is farther from the antipode is in no pair of the answer, for those are 30 times as near. */
+export const REACH = 1_000
 
 /** Two towns, by their rows in the package (`i < j`), and the length of the shortest way between them. */
 export interface Pair {
@@ -38,23 +42,28 @@ export interface Pair {
 export interface Globe {
   readonly towns: Towns
   readonly index: KDBush
+  readonly metres: Metres
 }
 
+/** The length of the shortest way between two places, from their latitudes and longitudes in degrees. */
+export type Metres = (latitude1: number, longitude1: number, latitude2: number, longitude2: number) => number
+
 /** The towns with their spatial index; building it takes about 80 ms for all of them. */
-export function globe(towns: Towns): Globe {
+export function globe(towns: Towns, metres: Metres = karney.metres): Globe {
   const index = new KDBush(towns.count)
   for (let place = 0; place < towns.count; place += 1) index.add(towns.longitudes[place]!, towns.latitudes[place]!)
-  return { towns, index: index.finish() }
+  return { towns, index: index.finish(), metres }
 }
 
 /** The ten farthest pairs with one town among the places `from` to `to` (exclusive) of the globe's towns. */
-export function farthestOf({ towns, index }: Globe, from: number, to: number, nearest: number = NEAREST): Pair[] {
+export function farthestOf(globe: Globe, from: number, to: number, nearest: number = NEAREST): Pair[] {
+  const { towns, index } = globe
   const best: Pair[] = []
   for (let place = from; place < to; place += 1) {
     const longitude = towns.longitudes[place]!
     const opposite = longitude > 0 ? longitude - 180 : longitude + 180
-    for (const other of around(index, opposite, -towns.latitudes[place]!, nearest)) {
-      if (other !== place) keep(best, measured(towns, place, other))
+    for (const other of around(index, opposite, -towns.latitudes[place]!, nearest, REACH)) {
+      if (other !== place) keep(best, measured(globe, place, other))
     }
   }
   return best
@@ -69,19 +78,14 @@ export function merge(a: readonly Pair[], b: readonly Pair[]): Pair[] {
 }
 
 /** The pair of the towns at two places. */
-export function measured(towns: Towns, one: number, other: number): Pair {
-  const [first, second] = one < other ? [one, other] : [other, one]
-  const { s12 } = WGS84.Inverse(
-    towns.latitudes[first]!,
-    towns.longitudes[first]!,
-    towns.latitudes[second]!,
-    towns.longitudes[second]!,
-    DISTANCE,
-  )
-  return { i: towns.rows[first]!, j: towns.rows[second]!, metres: s12! }
+export function measured({ towns, metres }: Globe, one: number, other: number): Pair {
+  const [i, j] = one < other ? [one, other] : [other, one]
+  return {
+    i: towns.rows[i]!,
+    j: towns.rows[j]!,
+    metres: metres(towns.latitudes[i]!, towns.longitudes[i]!, towns.latitudes[j]!, towns.longitudes[j]!),
+  }
 }
-
-const { WGS84, DISTANCE } = geographiclib.Geodesic
 
 /** Puts the pair where it belongs among the best so far, unless it is there already or all ten are farther. */
 function keep(best: Pair[], pair: Pair): void {

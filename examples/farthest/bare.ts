@@ -8,7 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { farthestOf, globe, merge, type Pair } from './antipodes.ts'
-import { ALL_TOWNS, loadTowns, someOf, townNames } from './towns.ts'
+import { ALL_TOWNS, loadTowns, type Names, named, someOf } from './towns.ts'
 
 interface Work {
   readonly towns: number
@@ -20,9 +20,7 @@ async function main({ towns, tasks, nodes }: Work, tell: Teller): Promise<void> 
   const children = Array.from({ length: nodes }, () => fork(fileURLToPath(import.meta.url), ['--child', '--towns', `${towns}`]))
   tell.started(children)
   try {
-    const best = await share(children, towns, tasks, tell)
-    const names = townNames(best.flatMap(({ i, j }) => [i, j]))
-    tell.found(best.map((pair, place) => ({ ...pair, from: names[2 * place]!, to: names[2 * place + 1]! })))
+    tell.found(named(await share(children, towns, tasks, tell)))
   } finally {
     for (const child of children) child.kill()
   }
@@ -70,7 +68,7 @@ function work(towns: number): void {
 interface Teller {
   started(children: readonly ChildProcess[]): void
   task(child: number, task: number, state: 'taken' | 'done'): void
-  found(farthest: readonly (Pair & { readonly from: string; readonly to: string })[]): void
+  found(farthest: readonly (Pair & Names)[]): void
   failed(message: string): void
 }
 

@@ -3,6 +3,7 @@
  *
  * Boundary: events in, state out; no time, no terminal, no process.
  */
+import { addVotes, NO_VOTES, type Votes } from './geodesic.ts'
 import type { JobEvent } from './job-process.ts'
 
 export type Cell =
@@ -24,6 +25,7 @@ export interface Member {
 export class Board {
   readonly #cells: Cell[]
   readonly #members = new Map<string, Member>()
+  #votes = NO_VOTES
 
   /** `before` are the tasks that an earlier command with the same key has left no more to take. */
   constructor(tasks: number, before: ReadonlySet<number>) {
@@ -37,6 +39,11 @@ export class Board {
   /** In the order of their names, whatever order they started in. */
   get members(): readonly Member[] {
     return [...this.#members.values()].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+  }
+
+  /** Of the tasks that were done before the eyes of this command; of all, once the work is finished. */
+  get votes(): Votes {
+    return this.#votes
   }
 
   get done(): number {
@@ -56,13 +63,16 @@ export class Board {
     if (event.event === 'node') this.#update(event.name, { pid: event.pid })
     else if (event.event === 'exit') this.#exited(event.name)
     else if (event.event === 'log') {
-      const [, task, state] = /^task (\d+) (taken|done)$/.exec(event.text) ?? []
-      if (task !== undefined) this.#moved(Number(task), state as 'taken' | 'done', event.name)
+      const [, task, state, votes] = /^task (\d+) (taken|done)(?: (\{.*\}))?$/.exec(event.text) ?? []
+      if (task === undefined) return
+      const isNew = this.#moved(Number(task), state as 'taken' | 'done', event.name)
+      if (isNew && votes !== undefined) this.#votes = addVotes(this.#votes, JSON.parse(votes) as Votes)
     }
   }
 
   /** The work is finished, so every task is done; the line that said so may have died with its process. */
-  finish(): void {
+  finish(votes: Votes = this.#votes): void {
+    this.#votes = votes
     for (const [task, cell] of this.#cells.entries()) if ('node' in cell) this.#moved(task, 'done', cell.node)
   }
 
@@ -73,11 +83,13 @@ export class Board {
     for (const task of this.tasksOf(name, 'taken')) this.#cells[task] = { state: 'lost', node: name }
   }
 
-  #moved(task: number, state: 'taken' | 'done', node: string): void {
-    if (task >= this.#cells.length) return
+  /** Whether that is news. */
+  #moved(task: number, state: 'taken' | 'done', node: string): boolean {
+    if (task >= this.#cells.length) return false
     const again = this.#cells[task]?.state === 'done'
     this.#cells[task] = { state, node }
     if (state === 'done' && !again) this.#update(node, { done: (this.#members.get(node)?.done ?? 0) + 1 })
+    return !again
   }
 
   #update(name: string, change: Partial<Member>): void {

@@ -86,7 +86,7 @@ async function watch(job: ChildProcess, board: Board, find: FindCoordinator, opt
   const complaints = await follow(job, (event: JobEvent) => {
     if (event.event === 'result' || event.event === 'error') {
       result = event
-      if (event.event === 'result' && event.value) board.finish()
+      if (event.event === 'result' && event.value) board.finish(event.value.votes)
     } else {
       board.hear(event)
       killer.look()

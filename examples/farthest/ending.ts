@@ -5,8 +5,7 @@
  */
 import type { Board } from './board.ts'
 import { EXPECTED, type ExpectedPair } from './expected.ts'
-import type { Answer } from './farthest.ts'
-import type { JobEvent } from './job-process.ts'
+import type { Found, JobEvent } from './job-process.ts'
 import type { Kill } from './killer.ts'
 
 export interface Outcome {
@@ -64,7 +63,7 @@ export function failureLines({ result, board, kills, elapsedMs }: Outcome, { tow
   ]
 }
 
-function answerOf(result: Outcome['result']): Answer | undefined {
+function answerOf(result: Outcome['result']): Found | undefined {
   return result?.event === 'result' ? result.value : undefined
 }
 
@@ -72,7 +71,7 @@ function messageOf(result: Outcome['result']): string | undefined {
   return result?.error?.message
 }
 
-function isExpected({ farthest }: Answer, towns: number): boolean {
+function isExpected({ farthest }: Found, towns: number): boolean {
   const expected = EXPECTED[towns] ?? []
   const same = (pair: ExpectedPair, place: number) => {
     const found = farthest[place]
@@ -81,7 +80,7 @@ function isExpected({ farthest }: Answer, towns: number): boolean {
   return farthest.length === expected.length && expected.every(same)
 }
 
-function expectedText(answer: Answer, towns: number): string {
+function expectedText(answer: Found, towns: number): string {
   const [first, ...rest] = EXPECTED[towns] ?? []
   if (isExpected(answer, towns)) return `the same, and the same ${rest.length} pairs after it`
   return `NOT the same: ${first ? pairText(first) : 'none'}, and ${rest.length} pairs after it`

@@ -8,7 +8,8 @@
  */
 import { active, any, resilient } from 'perdure'
 import { farthestOf, type Globe, globe, merge, type Pair } from './antipodes.ts'
-import { ALL_TOWNS, loadTowns, someOf, townNames } from './towns.ts'
+import { addVotes, counted, geodesic, NO_VOTES, type Votes } from './geodesic.ts'
+import { ALL_TOWNS, loadTowns, type Names, named, someOf } from './towns.ts'
 import { leaveTrace } from './trace.ts'
 
 export interface Job {
@@ -21,9 +22,11 @@ export interface Job {
 }
 
 export interface Answer {
-  readonly farthest: readonly (Pair & { readonly from: string; readonly to: string })[]
+  readonly farthest: readonly (Pair & Names)[]
   /** Results that came more than once: 0, or perdure is broken. */
   readonly doubled: number
+  /** How the three methods did that measured the lengths. */
+  readonly votes: Votes
 }
 
 /** Takes a task, computes, puts the result, a shift long or until there are no more tasks; returns how many it did. */
@@ -34,12 +37,12 @@ export const worker = resilient('worker', async (p, job: string, towns: number) 
     if (taken === null) return done
     const [, , task, from, to] = taken
     p.log(`task ${task} taken`)
-    const pairs = await p.step(`farthest of ${from} to ${to}`, () => {
+    const [pairs, votes] = await p.step(`farthest of ${from} to ${to}`, () => {
       leaveTrace(task)
-      return farthestOf(globeOf(towns), from, to)
+      return counted(() => farthestOf(globeOf(towns), from, to))
     })
-    await space.out(['result', job, task, pairs])
-    p.log(`task ${task} done`)
+    await space.out(['result', job, task, pairs, votes])
+    p.log(`task ${task} done ${JSON.stringify(votes)}`)
   }
   return SHIFT
 })
@@ -48,7 +51,7 @@ export const worker = resilient('worker', async (p, job: string, towns: number) 
 export default resilient('farthest', async (p, job: Job = {}): Promise<Answer> => {
   const { towns, tasks, workers } = checked(job)
   const space = p.space('towns')
-  const state = (p.restored as Progress | undefined) ?? { finished: new Set(), doubled: 0, best: [], working: 0 }
+  const state = (p.restored as Progress | undefined) ?? { finished: new Set(), doubled: 0, best: [], votes: NO_VOTES, working: 0 }
   const hire = () => {
     state.working += 1
     // An active tuple: it appears when the worker has ended, with what that returned, or why it failed.
@@ -62,14 +65,15 @@ export default resilient('farthest', async (p, job: Job = {}): Promise<Answer> =
   }
   while (state.finished.size < tasks || state.working > 0) {
     const next = await p.race({
-      result: space.in(['result', p.key, Number, Array]),
+      result: space.in(['result', p.key, Number, Array, Object]),
       ended: space.in(['worker', p.key, any]),
     })
     if (next.key === 'result') {
-      const [, , task, pairs] = next.value
+      const [, , task, pairs, votes] = next.value
       if (state.finished.has(task)) state.doubled += 1
       state.finished.add(task)
       state.best = merge(state.best, pairs as Pair[])
+      state.votes = addVotes(state.votes, votes as unknown as Votes)
       if (state.finished.size % CHECKPOINT_EVERY === 0) await p.checkpoint(state)
     } else {
       state.working -= 1
@@ -80,14 +84,15 @@ export default resilient('farthest', async (p, job: Job = {}): Promise<Answer> =
       if (await space.rdp(['task', p.key, Number, Number, Number])) await hire()
     }
   }
-  state.doubled += await space.count(['result', p.key, Number, Array])
-  return { farthest: await p.step('name the towns', () => named(state.best)), doubled: state.doubled }
+  state.doubled += await space.count(['result', p.key, Number, Array, Object])
+  return { farthest: await p.step('name the towns', () => named(state.best)), doubled: state.doubled, votes: state.votes }
 })
 
 interface Progress {
   finished: Set<number>
   doubled: number
   best: Pair[]
+  votes: Votes
   /** Workers that have not ended. */
   working: number
 }
@@ -108,12 +113,7 @@ const globes = new Map<number, Globe>()
 
 /** Made once in each operating-system process, however many steps run there. */
 function globeOf(towns: number): Globe {
-  const found = globes.get(towns) ?? globe(someOf(loadTowns(), towns))
+  const found = globes.get(towns) ?? globe(someOf(loadTowns(), towns), geodesic.metres)
   globes.set(towns, found)
   return found
-}
-
-function named(pairs: readonly Pair[]): Answer['farthest'] {
-  const names = townNames(pairs.flatMap(({ i, j }) => [i, j]))
-  return pairs.map((pair, place) => ({ ...pair, from: names[2 * place]!, to: names[2 * place + 1]! }))
 }

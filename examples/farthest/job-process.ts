@@ -20,7 +20,10 @@ export type JobEvent =
   | { readonly event: 'log'; readonly name: string; readonly text: string }
   | { readonly event: 'started'; readonly key: string }
   | { readonly event: 'error'; readonly error: { readonly message: string } }
-  | { readonly event: 'result'; readonly value?: Answer; readonly error?: { readonly message: string }; readonly stats?: Stats }
+  | { readonly event: 'result'; readonly value?: Found; readonly error?: { readonly message: string }; readonly stats?: Stats }
+
+/** Without perdure nobody votes. */
+export type Found = Omit<Answer, 'votes'> & Partial<Pick<Answer, 'votes'>>
 
 export interface Stats {
   readonly nodesLost: number

@@ -8,6 +8,7 @@
  */
 import { createLogUpdate } from 'log-update'
 import type { Board, Cell, Member } from './board.ts'
+import { votesText } from './geodesic.ts'
 import type { Kill } from './killer.ts'
 
 export interface Scene {
@@ -59,7 +60,11 @@ function lineDisplay(stream: NodeJS.WriteStream): Display {
     if (now > tenths) line(progressLine(board, elapsedMs))
     tenths = Math.max(tenths, now)
   }
-  return { show, close: show }
+  const close = (scene: Scene) => {
+    show(scene)
+    for (const text of votesLines(scene.board)) line(text)
+  }
+  return { show, close }
 }
 
 /** As in `50%  108 of 216 tasks  node-1 27, node-2 27, node-3 54  4.2 s`. */
@@ -108,7 +113,7 @@ export function frame({ board, kills, coordinator, elapsedMs }: Scene, columns: 
   )
   const bar = barText(board, elapsedMs, Math.min(columns - 2, GRID_WIDTH), paint)
   const news = kills.map((kill) => ` ${paint.alarm(killText(kill))}${kill.recovery ? ` ${recoveryText(kill)}` : ''}`)
-  return ['', ...rows, '', ...legend, bar, ...news].join('\n')
+  return ['', ...rows, '', ...legend, bar, ...votesLines(board).map((text) => ` ${text}`), ...news].join('\n')
 }
 
 /** Cells in a row: two columns each, and a margin. */
@@ -172,6 +177,11 @@ function barText(board: Board, elapsedMs: number, width: number, paint: Paint): 
   const room = Math.max(0, width - text.length)
   const filled = Math.round((room * board.done) / total)
   return ` ${paint.bold('━'.repeat(filled))}${paint.dim('─'.repeat(room - filled))}${text}`
+}
+
+/** Nothing where nobody votes. */
+function votesLines({ votes }: Board): string[] {
+  return votes.lengths === 0 ? [] : [votesText(votes)]
 }
 
 function killText({ pid, node, task, coordinator }: Kill): string {

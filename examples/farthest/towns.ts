@@ -66,6 +66,17 @@ export function townNames(rows: readonly number[]): string[] {
   })
 }
 
+/** The same pairs of rows, with the names of their towns. */
+export function named<P extends { readonly i: number; readonly j: number }>(pairs: readonly P[]): (P & Names)[] {
+  const names = townNames(pairs.flatMap(({ i, j }) => [i, j]))
+  return pairs.map((pair, place) => ({ ...pair, from: names[2 * place]!, to: names[2 * place + 1]! }))
+}
+
+export interface Names {
+  readonly from: string
+  readonly to: string
+}
+
 /** A row of the package: its numbers are text. */
 interface ListedTown {
   readonly name: string

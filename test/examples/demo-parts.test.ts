@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Board } from '../../examples/farthest/board.ts'
 import { answerLines, type Outcome, verdict } from '../../examples/farthest/ending.ts'
 import { EXPECTED } from '../../examples/farthest/expected.ts'
+import { NO_VOTES } from '../../examples/farthest/geodesic.ts'
 import { Killer } from '../../examples/farthest/killer.ts'
 import { readOptions, UsageError } from '../../examples/farthest/options.ts'
 import { frame, plain, progressLine } from '../../examples/farthest/screen.ts'
@@ -65,6 +66,22 @@ describe('the board', () => {
     expect(board.done).toBe(3)
   })
 
+  test('adds up the votes of tasks that are done, each once, until the answer says how many they were', () => {
+    const board = new Board(3, new Set([0]))
+    const votes = {
+      lengths: 90,
+      gaveUp: { karney: 0, vincenty: 10, haversine: 0 },
+      outvoted: { karney: 0, vincenty: 0, haversine: 1 },
+    }
+    board.hear(log('node-1', `task 1 done ${JSON.stringify(votes)}`))
+    board.hear(log('node-2', `task 1 done ${JSON.stringify(votes)}`))
+    expect(board.votes).toEqual(votes)
+    board.hear(log('node-2', `task 2 done ${JSON.stringify(votes)}`))
+    expect(board.votes).toMatchObject({ lengths: 180, gaveUp: { vincenty: 20 }, outvoted: { haversine: 2 } })
+    board.finish({ ...votes, lengths: 270 })
+    expect(board.votes.lengths).toBe(270)
+  })
+
   test('takes every task for done once the work is finished', () => {
     const board = new Board(3, new Set([0]))
     board.hear(log('node-1', 'task 1 done'))
@@ -88,8 +105,10 @@ describe('the board', () => {
 
 describe('the screen', () => {
   const board = new Board(216, new Set([0, 1]))
+  const votes = { ...NO_VOTES, lengths: 1_016_730, gaveUp: { karney: 0, vincenty: 114_623, haversine: 0 } }
   for (const [place, name] of ['node-1', 'node-2', 'node-3', 'node-4'].entries()) board.hear(node(name, 4_194_300 + place))
-  for (let task = 2; task < 100; task += 1) board.hear(log(`node-${1 + (task % 4)}`, `task ${task} done`))
+  for (let task = 2; task < 99; task += 1) board.hear(log(`node-${1 + (task % 4)}`, `task ${task} done`))
+  board.hear(log('node-4', `task 99 done ${JSON.stringify(votes)}`))
   for (let task = 100; task < 104; task += 1) board.hear(log(`node-${1 + (task % 4)}`, `task ${task} taken`))
   board.hear(exit('node-3', 4_194_302))
   const lost = { pid: 4_194_302, node: 'node-3', task: 102, coordinator: true, atMs: 0 }
@@ -109,6 +128,12 @@ describe('the screen', () => {
     expect(text).toContain('100 of 216 tasks')
     expect(text).toContain('C  node-3        -   25  killed')
     expect(text).toContain('kill -9 4194302  (node-3, coordinator) node-4 goes on with it after 1234 ms')
+  })
+
+  test('says how the three methods have done, where they vote', () => {
+    const line = '1,016,730 lengths, gave up: karney 0, vincenty 114,623 (1 in 9), haversine 0'
+    expect(frame(scene, 80, plain)).toContain(`\n ${line}\n`)
+    expect(frame({ ...scene, board: new Board(216, new Set()) }, 80, plain)).not.toContain('lengths')
   })
 
   test('draws on narrow and wide terminals too', () => {

@@ -37,6 +37,8 @@ describe('the program of the demo', () => {
       const answer = await handle.result()
       expect(answer.farthest.map(({ i, j, metres }) => ({ i, j, metres: Number(metres.toFixed(3)) }))).toEqual(expected)
       expect(answer.doubled).toBe(0)
+      expect(answer.votes).toMatchObject({ lengths: 4_570, gaveUp: { karney: 0, haversine: 0 } })
+      expect(answer.votes.gaveUp.vincenty).toBeGreaterThan(20)
     }
   })
 
