@@ -17,6 +17,7 @@ import { writeResults } from '../scripts/results.mjs'
 import { blocks } from './blocks.ts'
 import { drawn } from './curve.ts'
 import { flood } from './flood.ts'
+import { groups, replicated, stragglers } from './groups.ts'
 import { type Bench, type Effort, type Figure, FULL, median, QUICK, ratio } from './measure.ts'
 import { bounded, opening } from './opening.ts'
 import { idle, w4 } from './processes.ts'
@@ -35,6 +36,9 @@ const BENCHES: readonly Bench[] = [
   disk,
   inRun,
   flatness,
+  groups,
+  stragglers,
+  replicated,
   replay,
   opening,
   blocks,
