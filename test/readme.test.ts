@@ -10,9 +10,9 @@ const { files, commands, commandWith, shell, killedAt, remove } = samplesOf('REA
 afterAll(remove)
 
 describe('README.md', () => {
-  test('shows three programs', () => {
-    expect([...files.keys()]).toEqual(['order.mjs', 'shop.mjs', 'space.mjs'])
-    expect(readme.match(/^```(js|ts)$/gm)).toHaveLength(3)
+  test('shows four programs', () => {
+    expect([...files.keys()]).toEqual(['order.mjs', 'shop.mjs', 'space.mjs', 'median.mjs'])
+    expect(readme.match(/^```(js|ts)$/gm)).toHaveLength(4)
   })
 
   test('the first program goes on at the same price after everything was killed, and ships once', async () => {
@@ -44,6 +44,13 @@ describe('README.md', () => {
   test('the tuple space hands out what was put into it', async () => {
     const { code, output } = await shell(`"${process.execPath}" space.mjs`)
     expect(output).toBe('job 7: cat.png\n')
+    expect(code).toBe(0)
+  })
+
+  test('three variants outvote the bug of one', async () => {
+    const { code, output } = await shell(`"${process.execPath}" median.mjs`)
+    expect(output).toMatch(/^9\n/)
+    expect(output).toMatch(/disagreed: 1/)
     expect(code).toBe(0)
   })
 

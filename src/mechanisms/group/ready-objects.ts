@@ -3,6 +3,7 @@
  *
  * Boundary: the facade. Its client has what all the objects have; their names are the ids of the members.
  */
+import type { Site } from '../../log/site.ts'
 import { interceptObject } from '../../support/interception.ts'
 import { offerOf } from '../../support/offer.ts'
 import { checkNumber, choiceOfObjects } from './choice.ts'
@@ -16,6 +17,8 @@ import type { Common, Known } from './transparency.ts'
 export interface ObjectGroupOptions<K extends string = string> extends GroupOptions {
   /** The methods, accessors and fields whose use is a call to the group. Default: all methods that all objects have. */
   readonly methods?: readonly K[]
+  /** A site whose log keeps the faults of this group, beside the channel. The members stay here. */
+  readonly site?: Site
 }
 
 /**
@@ -43,7 +46,7 @@ export function objectGroup<
       `No method is common to ${Object.keys(objects).join(', ')}: a group needs one that all its members have. Give them one name.`,
     )
   const members = Object.entries(objects).map(([id, object]) => localMember(id, object))
-  const group = new ObjectGroup({ name, strategy, members, options: options ?? {} })
+  const group = new ObjectGroup({ name, strategy, members, options: loggedIn(options ?? {}) })
   return interceptObject(commonPrototype(Object.values(objects)), group, choice) as Common<M, Known<O> & P>
 }
 
@@ -76,4 +79,17 @@ function commonPrototype(objects: readonly object[]): object | null {
     at = Object.getPrototypeOf(at) as object | null
   }
   return at
+}
+
+/** A fault that cannot be written has been published all the same. */
+function loggedIn({ site, ...options }: ObjectGroupOptions): GroupOptions {
+  if (site === undefined) return options
+  const { report } = options
+  return {
+    ...options,
+    report(fault) {
+      site.issuer.issue('fault.report', [fault]).catch(() => undefined)
+      report?.(fault)
+    },
+  }
 }

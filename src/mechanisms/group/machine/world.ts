@@ -63,7 +63,8 @@ export function reportMember(
   ports.report({ detector: detectorOf(group), entity, code, data }, context)
 }
 
-function groupName({ name, key }: Group): string {
+/** As entities of faults are named; a member is `name/key/member`. */
+export function groupName({ name, key }: Pick<Group, 'name' | 'key'>): string {
   return `${name}/${key}`
 }
 

@@ -8,7 +8,6 @@
  *   S1  A call is an operation of this program's session: it takes effect once, also over a broken connection and a new owner.
  */
 import { PerdureError } from '../../../errors.ts'
-import { publishFault } from '../../../fault.ts'
 import type { Site } from '../../../log/site.ts'
 import { checkName } from '../../../support/definition.ts'
 import type { Metaobject } from '../../../support/interception.ts'
@@ -18,11 +17,12 @@ import type { GroupMember } from '../enrolment.ts'
 import type { ListedGroup, ListedMember, MemberSpec } from '../machine/protocol.ts'
 import type { View } from '../membership.ts'
 import type { GroupHandle } from '../object-group.ts'
-import { Counts, type Finished, faultsOf, isSpotless, outcomesOf, verdictOf } from '../record.ts'
+import { Counts, type Finished, outcomesOf, verdictOf } from '../record.ts'
 import { redecide } from '../redecide.ts'
 import type { Placed, Strategy, VariantClass } from '../strategy.ts'
 import { usage } from '../strategy-options.ts'
 import type { NamedVariant } from '../variants.ts'
+import { publishFaultsOf } from './fault-channel.ts'
 import { type Conducted, type Front, frontOf } from './front.ts'
 import { type SiteGroupOptions, specificationOf } from './specification.ts'
 
@@ -56,6 +56,7 @@ export async function siteGroup(parts: SiteGroupParts): Promise<SiteGroup> {
     throw usage(`The key of a group of ${name} must be a text of 1 to ${MAX_KEY_BYTES} bytes, as in create({ key: 'main' }).`)
   const spec = specificationOf(strategy, variants, args, parts)
   const group = new SiteGroup(parts)
+  publishFaultsOf(site.link, group.reference)
   if (spec.style === 'vote') {
     const conducted: Conducted = { name, key, spec, strategy, hear: (call) => group.hear(call) }
     group.conductedBy(frontOf(site.link), conducted)
@@ -96,15 +97,12 @@ export class SiteGroup implements Metaobject {
     return this.#site.issuer.issue('group.call', [name, key, method, rest, null], { signal })
   }
 
-  /** The log has the faults of all groups; this tells whoever listens in this process. */
+  /** A call that was conducted here is over. */
   hear(call: Finished): void {
     const outcomes = outcomesOf(call)
     this.#counts.add(call, outcomes)
-    const atMs = this.#site.link.clock.wallMs()
-    if (!isSpotless(call, outcomes))
-      for (const fault of faultsOf(this.reference.name, this.#strategy.kind, call, outcomes, atMs)) publishFault(fault)
     try {
-      this.#onVerdict?.(verdictOf(call, outcomes, atMs))
+      this.#onVerdict?.(verdictOf(call, outcomes, this.#site.link.clock.wallMs()))
     } catch {
       // A listener's error has nowhere to go: the call it is about is over.
     }

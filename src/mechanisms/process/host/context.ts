@@ -230,7 +230,7 @@ class AttemptContext implements RunContext, Issuer {
     const reference = referenceOf(group)
     if (reference === undefined)
       return refuse(
-        'p.call(group, method, ...) was given no group of a site. Pass what await SafeStack.create({ key }) or SafeStack.at(key) gives; a group without a site is called directly, in a step.',
+        'p.call(group, method, ...) was given no group of a site. Pass what await SafeStack.create({ key }) or groupNamed(name, key) gives; a group without a site is called directly, in a step.',
       )
     if (typeof method !== 'string')
       return refuse("p.call(group, method, ...) needs the method's name, as in p.call(stack, 'push', 7).")
