@@ -281,12 +281,12 @@ describe('help and wrong usage', () => {
     const commands = stdout.slice(stdout.indexOf('Commands:'))
     const listed = [...commands.matchAll(/^ {2}(\w[\w-]*) /gm)].map(([, name]) => name)
     const controls = ['restart', 'migrate', 'pause', 'resume', 'drain', 'stop']
-    expect(listed).toEqual(['run', 'ps', 'show', 'cancel', ...controls, 'tuples', 'nodes', 'log', 'help'])
+    expect(listed).toEqual(['run', 'ps', 'show', 'cancel', ...controls, 'tuples', 'nodes', 'faults', 'log', 'help'])
     expect(stdout).not.toContain('monitor')
   })
 
   test.each([
-    ...['run', 'ps', 'show', 'cancel', 'tuples', 'nodes', 'log'],
+    ...['run', 'ps', 'show', 'cancel', 'tuples', 'nodes', 'faults', 'log'],
     ...['restart', 'migrate', 'pause', 'resume', 'drain', 'stop'],
   ])('%s --help explains it with an example', async (command) => {
     await using shop = new Workshop()

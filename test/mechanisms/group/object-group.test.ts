@@ -12,6 +12,7 @@ import {
   recoveryBlock,
   unanimity,
   type Verdict,
+  weighted,
 } from 'perdure/group'
 import { type VirtualClock, virtualClock } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
@@ -582,6 +583,12 @@ describe('what a group tells', () => {
     handle.setAdjudicator(median())
     expect(group.ask(1)).toBe(11)
     expect(handle.replay(verdicts[0] as Verdict)).toMatchObject({ kind: 'value', value: 11 })
+  })
+
+  test('weights may be given by the names of the members', () => {
+    const says = (n: number) => ({ ask: () => n })
+    const strategy = nVersion({ adjudicator: weighted({ a: 3, b: 1, c: 1 }) })
+    expect(objectGroup({ a: says(1), b: says(2), c: says(2) }, strategy).ask()).toBe(1)
   })
 
   test('borderline: whoever disagrees with a member that says so is not at fault', () => {
