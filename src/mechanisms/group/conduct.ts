@@ -15,18 +15,16 @@ import { PerdureError } from '../../errors.ts'
 import type { Timeout, Timeouts } from '../../support/timeouts.ts'
 import { AttemptCell, enter, leave, type Outgoing } from './attempt.ts'
 import type { Ballot, BallotKind, Decision } from './ballot.ts'
+import { signalIn } from './caller-signal.ts'
 import { type Base, baseOf, type Member, type Trial } from './member.ts'
+import { Circumstances, type Place, type Seat, seatOf, viewOf } from './seat.ts'
 import { copyArguments, frozen } from './state/state.ts'
-import { type Acceptance, type CallView, type Move, type Procedure, type Strategy, WAIT } from './strategy.ts'
+import { type CallView, type Move, type Procedure, type Strategy, WAIT } from './strategy.ts'
+import { isThenable } from './thenable.ts'
 
 /** A ballot with what the engine knows of it. */
 export interface Cast extends Ballot {
   accepted?: boolean
-}
-
-/** A member's place in its group. */
-export interface Place {
-  readonly member: Member
 }
 
 /** What a call needs of its group. */
@@ -46,21 +44,6 @@ export interface Stage {
   answered(call: Call): void
   /** Nothing of the call is under way any more. */
   complete(call: Call): void
-}
-
-/** Members and their attempts, by place in the view. */
-interface Seat {
-  readonly place: Place
-  readonly member: Member
-  cell: AttemptCell | undefined
-  trial: Trial | undefined
-  /** Its state before, for an acceptance test; of members that keep a state of their own. */
-  before: unknown
-  startedMs: number
-  /** Counts tries; an answer of an earlier try is nobody's. */
-  tries: number
-  outstanding: boolean
-  limit: Timeout | undefined
 }
 
 const NOTHING: readonly Outgoing[] = []
@@ -428,62 +411,6 @@ export class Call implements CallView {
       throw new PerdureError('PERDURE_E_INVARIANT', `A call of ${this.members} members has none at ${place}.`)
     return seat
   }
-}
-
-function seatOf(place: Place): Seat {
-  return {
-    place,
-    member: place.member,
-    cell: undefined,
-    trial: undefined,
-    before: undefined,
-    startedMs: 0,
-    tries: 0,
-    outstanding: false,
-    limit: undefined,
-  }
-}
-
-/** What an acceptance test sees; states are only saved when it asks. */
-class Circumstances implements Acceptance {
-  readonly args: readonly unknown[]
-  readonly #seat: Seat
-
-  constructor(args: readonly unknown[], seat: Seat) {
-    this.args = frozen(args) as readonly unknown[]
-    this.#seat = seat
-  }
-
-  get before(): unknown {
-    const { trial, before } = this.#seat
-    return trial === undefined ? before : trial.before()
-  }
-
-  get after(): unknown {
-    const { trial, member } = this.#seat
-    return trial === undefined ? viewOf(member) : trial.after()
-  }
-}
-
-/** Undefined where the state can neither be seen nor asked for: no copy is needed of what is only looked at. */
-function viewOf(member: Member): unknown {
-  try {
-    return member.view()
-  } catch {
-    return undefined
-  }
-}
-
-/** The caller's signal: an argument, or the field `signal` of the last one, as `fetch` and its like have it. */
-function signalIn(args: readonly unknown[]): AbortSignal | undefined {
-  for (const arg of args) if (typeof arg === 'object' && arg instanceof AbortSignal) return arg
-  const last = args.at(-1)
-  if (typeof last !== 'object' || last === null || !('signal' in last)) return undefined
-  return last.signal instanceof AbortSignal ? last.signal : undefined
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 function timeOut(text: string): PerdureError {

@@ -10,7 +10,7 @@ import type { FaultCode } from '../../fault.ts'
 import type { Timeouts } from '../../support/timeouts.ts'
 import { AttemptCell, enter, leave } from './attempt.ts'
 import type { Ballot } from './ballot.ts'
-import type { Call, Place } from './conduct.ts'
+import type { Call } from './conduct.ts'
 import { type Member, requireCommonState } from './member.ts'
 import {
   blamed,
@@ -26,9 +26,11 @@ import {
   type View,
 } from './membership.ts'
 import type { Outcomes } from './record.ts'
+import type { Place } from './seat.ts'
 import { copyArguments } from './state/state.ts'
 import type { Strategy } from './strategy.ts'
 import { usage } from './strategy-options.ts'
+import { isThenable } from './thenable.ts'
 
 /** `stranded`: no state can be had for it, so it never returns by itself. */
 export type Status = 'active' | 'suspended' | 'recovering' | 'shadow' | 'stranded'
@@ -254,8 +256,8 @@ export class Enrolment {
       try {
         requireCommonState([donor, fresh.member])
         const state = donor.save()
-        const renewed = isPromise(state) ? state.then((known) => fresh.member.renew(known)) : fresh.member.renew(state)
-        if (!isPromise(renewed)) return fresh.finished()
+        const renewed = isThenable(state) ? state.then((known) => fresh.member.renew(known)) : fresh.member.renew(state)
+        if (!isThenable(renewed)) return fresh.finished()
         fresh.status = 'shadow'
         renewed.then(
           () => this.#renewed(fresh),
@@ -339,13 +341,9 @@ function executeAlone(place: Enrolled, call: Call, compare: (ballot: Ballot) => 
   } catch (error) {
     return cast(call.kindOf(error), error)
   }
-  if (!isPromise(result)) return cast('value', result)
+  if (!isThenable(result)) return cast('value', result)
   result.then(
     (value: unknown) => cast('value', value),
     (error: unknown) => cast(call.kindOf(error), error),
   )
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

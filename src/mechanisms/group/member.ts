@@ -9,6 +9,7 @@ import { invoke } from '../../support/offer.ts'
 import type { AttemptCell } from './attempt.ts'
 import { nestedHolder } from './state/nested-group.ts'
 import { holderOf, requireOneShape, type Stateful, type StateHolder } from './state/state.ts'
+import { isThenable } from './thenable.ts'
 
 /** Whose state an attempt begins with. */
 export interface Base {
@@ -151,8 +152,8 @@ class InPlaceTrial implements Trial {
 
   invoke(method: string, args: readonly unknown[]): unknown {
     const result = invoke(this.#member.object, method, args)
-    if (result === null || typeof result !== 'object' || !('then' in result) || typeof result.then !== 'function') return result
-    Promise.resolve(result as PromiseLike<unknown>).catch(() => undefined)
+    if (!isThenable(result)) return result
+    Promise.resolve(result).catch(() => undefined)
     throw new PerdureError(
       'PERDURE_E_STATE',
       `${this.#member.id} is a ready object with private state, of which no copy can be made, and ${method} is asynchronous: an attempt that is given up could still change it. Give the class to dependable, which can make others.`,

@@ -13,6 +13,7 @@ import { checkName } from '../../../support/definition.ts'
 import type { Metaobject } from '../../../support/interception.ts'
 import type { GroupReference } from '../../../support/reference.ts'
 import type { Verdict } from '../ballot.ts'
+import { withoutSignal } from '../caller-signal.ts'
 import type { GroupMember } from '../enrolment.ts'
 import type { ListedGroup, ListedMember, MemberSpec } from '../machine/protocol.ts'
 import type { View } from '../membership.ts'
@@ -165,18 +166,6 @@ function memberSpec(id: string, member: object): MemberSpec {
   if (typeof variant !== 'function' || variant.name === '')
     throw usage(`The member ${id} of a group in a site is a class with a name, or on("node", Class): hosts make the objects.`)
   return { id, label: variant.name, node }
-}
-
-/** A signal does not travel: whoever aborts it withdraws the call. */
-function withoutSignal(args: readonly unknown[]): {
-  readonly signal: AbortSignal | undefined
-  readonly rest: readonly unknown[]
-} {
-  const last = args.at(-1)
-  if (last instanceof AbortSignal) return { signal: last, rest: args.slice(0, -1) }
-  if (typeof last !== 'object' || last === null || !('signal' in last)) return { signal: undefined, rest: args }
-  const { signal, ...others } = last
-  return signal instanceof AbortSignal ? { signal, rest: [...args.slice(0, -1), others] } : { signal: undefined, rest: args }
 }
 
 function closed(name: string): PerdureError {
