@@ -86,7 +86,6 @@ export class Leaving extends Error {
 /** Any action's context: names are checked where they come in. */
 export type AnyContext = ActionContext<string, Objects, string>
 export type AnyHandlerContext = HandlerContext<string, Objects, string>
-export type AnyAction = Action<string, Objects, string>
 export type AnyBody = (context: never) => unknown
 
 export interface Surroundings {
