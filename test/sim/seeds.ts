@@ -33,7 +33,8 @@ export const HISTORICAL: readonly HistoricalSeed[] = [
   {
     scenario: 'moves',
     seed: 200,
-    story: 'a marker of a version gate whose message came twice was counted twice, and the steps after the next gates never began',
+    story:
+      'a marker of a version gate whose message came twice was counted twice, and the steps after the next gates never began',
   },
   {
     scenario: 'adders',

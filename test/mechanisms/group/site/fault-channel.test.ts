@@ -50,7 +50,9 @@ test('of a voting group: the minority vote of a variant is on the log and on the
   await using bank = await branch({ a: [Account, Ledger, Careless] })
   const strategy = nVersion({ variants: [Account, Ledger, Careless], adjudicator: majority() })
   const Safe = dependable(Account, strategy as never, { site: bank.site, name: 'accounts' }) as unknown as {
-    create(identity: object): Promise<Account>
+    create(
+      identity: object,
+    ): Promise<Record<'deposit' | 'withdraw', (n: number) => Promise<number>> & { read(): Promise<number> }>
   }
   const account = await Safe.create({ key: 'k', args: [1] })
   await account.deposit(5)
