@@ -18,6 +18,9 @@ test('DependableStack: the client is given its answers although the machine with
   ])
 })
 
-test.each([ArrayStack, ListStack])('the text of the client is that of any stack: %s', async (Variant) => {
+test.each([
+  ['ArrayStack', ArrayStack],
+  ['ListStack', ListStack],
+] as const)('the text of the client is that of any stack: %s', async (_, Variant) => {
   expect(await reversed([1, 2, 3], new Variant())).toEqual([3, 2, 1])
 })

@@ -178,7 +178,7 @@ describe('the group of the three methods', () => {
     ['Karney', karney, { karney: 1, vincenty: 0, haversine: 0 }, vincenty],
     ['Vincenty', vincenty, { karney: 0, vincenty: 1, haversine: 0 }, karney],
     ['the haversine', haversine, { karney: 0, vincenty: 0, haversine: 1 }, karney],
-  ])('outvotes %s when that is 2%% off', (_, method, outvoted, believed) => {
+  ])('outvotes %s when that is two hundredths off', (_, method, outvoted, believed) => {
     const right = believed.metres(...near)
     vi.spyOn(method, 'metres').mockReturnValue(1.02 * right)
     const [answer, votes] = counted(() => geodesic.metres(...near))

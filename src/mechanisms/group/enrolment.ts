@@ -6,6 +6,7 @@
  *   E2  Whoever returns does so with the state of an active member that is between two calls, and sees every call after that.
  */
 import type { Clock } from '../../clock.ts'
+import { PerdureError } from '../../errors.ts'
 import type { FaultCode } from '../../fault.ts'
 import type { Timeouts } from '../../support/timeouts.ts'
 import { AttemptCell, enter, leave } from './attempt.ts'
@@ -135,6 +136,7 @@ export class Enrolment {
 
   /** Who is asked in a call that begins now. */
   places(): readonly Enrolled[] {
+    for (const place of this.#active) if (place.backlog >= MAX_BACKLOG) this.#leaveBehind(place)
     if (this.#active.length < this.#enrolled.length)
       for (const place of this.#enrolled) if (place.status === 'recovering') this.#recover(place)
     return this.#active
@@ -171,7 +173,7 @@ export class Enrolment {
       const isWrong = disagreed.includes(member) || failed.includes(member) || rejected.includes(member)
       const isHung = isLate && this.#port.strategy().state === 'own' && place.isBusy
       if (isHung && place.member.isLost !== undefined) this.#lose(place)
-      else if (isHung || place.backlog > MAX_BACKLOG) {
+      else if (isHung) {
         place.record.faults += 1
         this.#suspend(place)
       } else if ((isLate && blamed(place.record, 'late', this.#rule)) || (isWrong && blamed(place.record, 'wrong', this.#rule)))
@@ -221,6 +223,17 @@ export class Enrolment {
 
   #suspend(place: Enrolled): void {
     if (canSpare(this.#active.length, this.#port.strategy().minimum(this.#enrolled.length))) this.#setAside(place)
+  }
+
+  /** Its backlog is full: the others go on without it, or nobody does. */
+  #leaveBehind(place: Enrolled): void {
+    place.record.faults += 1
+    this.#suspend(place)
+    if (place.status === 'active')
+      throw new PerdureError(
+        'PERDURE_E_BUSY',
+        `${MAX_BACKLOG} calls wait for ${place.member.id}, which the group cannot do without. Await some before making more.`,
+      )
   }
 
   /** It takes part again as soon as it has the state of another one. */

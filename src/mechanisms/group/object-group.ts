@@ -16,6 +16,7 @@ import { type Fault, type FaultCode, publishFault } from '../../fault.ts'
 import type { Site } from '../../log/site.ts'
 import type { Metaobject } from '../../support/interception.ts'
 import { type Timeouts, timeoutsOf } from '../../support/timeouts.ts'
+import { warnOnce } from '../../support/warning.ts'
 import type { Adjudicator } from './adjudicators/adjudicator.ts'
 import { AttemptCell, enter, leave, type Outgoing } from './attempt.ts'
 import type { Decision, Verdict } from './ballot.ts'
@@ -110,6 +111,7 @@ export class ObjectGroup implements Metaobject, Stage {
     this.timeouts = timeoutsOf(this.clock)
     this.current = first
     if (strategy.state === 'common') requireCommonState(members)
+    if (strategy.state === 'own' && options.suspicion !== undefined) warnOfStranding(this.name, members)
     this.#options = options
     this.#enrolment = new Enrolment(members, {
       clock: this.clock,
@@ -332,6 +334,15 @@ export class ObjectGroup implements Metaobject, Stage {
 }
 
 const IDLE = (): void => undefined
+
+/** Whoever is suspended returns with the state of another member, if there is a way to give it to him. */
+function warnOfStranding(name: string, members: readonly Member[]): void {
+  try {
+    requireCommonState(members)
+  } catch (error) {
+    warnOnce(`${name}: a member that is suspended can never return. ${(error as Error).message}`)
+  }
+}
 
 /** A listener's error has nowhere to go: the call it is about is over. */
 function heedless(listen: () => void): void {

@@ -55,10 +55,8 @@ test('a member with a state of its own that is 1,024 calls behind is suspended',
   const slow = { ask: (n: number) => clock.sleep(10).then(() => n) }
   const group = objectGroup({ a: quick(), b: quick(), slow }, nVersion({ adjudicator: majority() }), { clock })
   const active = async () => (await groupOf(group).view).members
-  for (let n = 0; n < 1_026; n += 1) await group.ask(n)
-  await clock.advance(10)
+  for (let n = 0; n < 1_025; n += 1) await group.ask(n)
   expect(await active()).toEqual(['a', 'b', 'slow'])
-  for (let n = 0; n < 3; n += 1) await group.ask(n)
-  await clock.advance(10)
+  await group.ask(1_026)
   expect(await active()).toEqual(['a', 'b'])
 })

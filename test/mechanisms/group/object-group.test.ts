@@ -404,6 +404,50 @@ describe('members that are not asked any more', () => {
     expect(hung.asked).toBe(1)
   })
 
+  test('a member that hangs holds no more than its backlog of calls: then the others go on without it', async () => {
+    const clock = virtualClock()
+    const quick = () => ({ ask: async (n: number) => n })
+    const hung = { ask: (_: number): Promise<number> => new Promise(() => undefined) }
+    const group = objectGroup({ a: quick(), b: quick(), hung }, nVersion({ adjudicator: majority() }), { clock })
+    const view = async () => (await groupOf(group).view).members
+    for (let n = 0; n < 1_025; n += 1) await group.ask(n)
+    expect(await view()).toEqual(['a', 'b', 'hung'])
+    expect(await group.ask(1)).toBe(1)
+    expect(await view()).toEqual(['a', 'b'])
+  })
+
+  test('where the group cannot do without the one that is behind, calls are refused instead of kept', async () => {
+    const hung = { ask: (_: number): Promise<number> => new Promise(() => undefined) }
+    const group = objectGroup({ a: { ask: async (n: number) => n }, hung }, nVersion({ adjudicator: unanimity() }), {
+      clock: virtualClock(),
+    })
+    for (let n = 0; n < 1_025; n += 1) group.ask(n).catch(() => undefined)
+    await expect(group.ask(1)).rejects.toMatchObject({ code: 'PERDURE_E_BUSY' })
+  })
+
+  test('that a suspended member could never return is said when the group is made', async () => {
+    class Hidden {
+      #n = 0
+
+      add(n: number): number {
+        this.#n += n
+        return this.#n
+      }
+    }
+    const warnings: string[] = []
+    const hear = ({ message }: Error) => void warnings.push(message)
+    process.on('warning', hear)
+    objectGroup({ a: new Hidden(), b: new Hidden(), c: new Hidden() }, nVersion({ adjudicator: majority() }), {
+      name: 'hidden ones',
+      suspicion: { faults: 1, calls: 1, shadowCalls: 1, ejectMs: 100 },
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', hear)
+    expect(warnings).toEqual([
+      expect.stringMatching(/^hidden ones: a member that is suspended can never return\. .*#n of Hidden/),
+    ])
+  })
+
   test('by hand: suspend, promote, remove, add; every change is a view, and ids grow by one', async () => {
     const group = objectGroup({ a: counter(), b: counter(), c: counter() }, nVersion({ adjudicator: majority() }))
     const handle = groupOf(group)
