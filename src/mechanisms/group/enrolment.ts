@@ -181,13 +181,32 @@ export class Enrolment {
     }
   }
 
-  add(member: Member, base: Member): void {
+  /** E2 holds for a new one too. */
+  add(member: Member): void {
     if (this.#enrolled.some((place) => place.member.id === member.id))
       throw usage(`There is a member ${member.id} already. Give the new one another name, or remove the old one first.`)
     const place = new Enrolled(member)
-    if (this.#port.strategy().state === 'own') member.load(base.save())
+    if (this.#port.strategy().state === 'own') this.#teach(place)
     this.#enrolled = [...this.#enrolled, place]
     this.#change()
+  }
+
+  #teach(place: Enrolled): void {
+    const donor = this.agreeing()
+    if (donor === undefined)
+      throw usage(
+        `All members are busy, so nobody can tell ${place.member.id} what the state is. Await the calls under way, then add it.`,
+      )
+    const state = donor.save()
+    if (!isThenable(state)) return void place.member.load(state)
+    place.inTurn(() => {
+      Promise.resolve(state)
+        .then((known) => place.member.load(known))
+        .then(
+          () => place.finished(),
+          () => this.#strand(place),
+        )
+    })
   }
 
   remove(id: string): void {

@@ -316,7 +316,7 @@ export class ObjectGroup implements Metaobject, Stage {
         const { calls, masked, failed, members, pairs } = group.#counts
         return { calls, masked, failed, members, pairs }
       },
-      add: (id, object) => enrolment.add(localMember(id, object), this.current),
+      add: (id, object) => enrolment.add(localMember(id, object)),
       remove: (id) => enrolment.remove(id),
       suspend: (id) => enrolment.suspend(id),
       promote: (id) => enrolment.promote(id),

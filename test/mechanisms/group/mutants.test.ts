@@ -75,7 +75,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'mechanisms/group/attempt.ts',
     find: '        if (this.#isRevoked) throw revoked()\n        this.#outs ??= []',
     replace: '        this.#outs ??= []',
-    tests: 'object-group.test.ts',
+    tests: 'telling.test.ts',
   },
   {
     name: 'a view changes without a fence: ballots of an old epoch count',
@@ -89,7 +89,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'mechanisms/group/membership.ts',
     find: 'return active - 1 >= minimum',
     replace: 'return active - 1 >= Math.min(1, minimum)',
-    tests: 'object-group.test.ts',
+    tests: 'enrolment.test.ts',
   },
 ]
 

@@ -1,4 +1,8 @@
-/** Coordinated atomic actions, with bodies, objects and time: every outcome in every way into it. */
+/**
+ * Coordinated atomic actions, with bodies, objects and time: every outcome in every way into it.
+ *
+ * Longer than other files, because outcomes times ways is a table, and all of it is played on the same stage.
+ */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
