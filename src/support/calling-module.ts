@@ -3,19 +3,16 @@
  *
  * Boundary: reads a stack, as V8 writes it; where that does not tell, there is no answer.
  */
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 
 /** The module that called into this package, as a URL; undefined where the stack does not say. */
 export function callingModule(): string | undefined {
-  for (const frame of (new Error().stack ?? '').split('\n')) {
-    const location = frame.match(LOCATION)?.[1]
-    if (location === undefined || OWN.some((folder) => location.startsWith(folder))) continue
-    return location.startsWith('file:') ? location : pathToFileURL(location).href
-  }
-  return undefined
+  const locations = (new Error().stack ?? '').split('\n').flatMap((frame) => frame.match(LOCATION)?.[1] ?? [])
+  // As the stack has it: with source maps, frames of what was built name its source.
+  const own = locations[0]?.replace(/support[\\/]calling-module\.[jt]s$/, '')
+  const location = locations.find((each) => own !== undefined && !each.startsWith(own))
+  if (location === undefined) return undefined
+  return location.startsWith('file:') ? location : pathToFileURL(location).href
 }
-
-/** A stack names ES modules by URL and compiled ones by path. */
-const OWN: readonly string[] = [new URL('..', import.meta.url).href, fileURLToPath(new URL('..', import.meta.url))]
 
 const LOCATION = /((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*?):\d+:\d+\)?$/

@@ -111,14 +111,14 @@ export class Copier {
   }
 
   #fillCode(from: object, to: object, name: string | symbol, field: PropertyDescriptor): void {
+    // Node 22 and later show the stack of an error as an accessor, which belongs to the language and not to a program.
+    if (name === 'stack' && from instanceof Error) {
+      define(to, name, { value: from.stack, writable: true, enumerable: false, configurable: true })
+      return
+    }
     const code = from === this.#from[0] ? this.#code : 'refuse'
     if (code === 'take' || this.#options.uncopyable === 'share') define(to, name, field)
-    else if (code === 'refuse') {
-      // Node 22 and later show the stack of an error as an accessor, which belongs to the language and not to a program.
-      if (name !== 'stack' || !(from instanceof Error))
-        throw this.#refusal(from, name, field.value === undefined ? 'an accessor' : obstacle(field.value))
-      define(to, name, { value: from.stack, writable: true, enumerable: false, configurable: true })
-    }
+    else if (code === 'refuse') throw this.#refusal(from, name, field.value === undefined ? 'an accessor' : obstacle(field.value))
   }
 
   #fillArray(from: readonly unknown[], to: unknown[]): void {
