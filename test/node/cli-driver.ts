@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COMMAND = join(ROOT, 'dist', 'node', 'cli.js')
 
 /** A shared machine can be slow for seconds. */
-const PATIENCE_MS = process.env.PERDURE_FAULT_ROUNDS === undefined ? 25_000 : 120_000
+const PATIENCE_MS = process.env.PERDURE_FAULT_ROUNDS === undefined ? 50_000 : 120_000
 
 export type Line = Readonly<Record<string, unknown>>
 
@@ -67,8 +67,8 @@ export class Workshop implements AsyncDisposable {
   }
 
   /** Runs a program of this folder with Node, without the command line. */
-  node(file: string): Promise<Done> {
-    return this.startNode(file).done()
+  node(file: string, patienceMs?: number): Promise<Done> {
+    return this.startNode(file).done(patienceMs)
   }
 
   startNode(file: string): Running {
@@ -201,8 +201,8 @@ export class Running {
     }
   }
 
-  async done(): Promise<Done> {
-    const timer = setTimeout(() => this.killEverything(), PATIENCE_MS)
+  async done(patienceMs: number = PATIENCE_MS): Promise<Done> {
+    const timer = setTimeout(() => this.killEverything(), patienceMs)
     await this.#ended
     clearTimeout(timer)
     return { code: this.#child.exitCode, stdout: this.#stdout, stderr: this.#stderr, lines: this.#lines }
