@@ -5,11 +5,9 @@
  * running program are in `sim.test.ts`.
  */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
+import { Planting } from '../planting.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { LASTING_MUTANTS } from './mutants-lasting.ts'
 
@@ -19,26 +17,8 @@ const SEEDS_FOR_A_BUG = 2_000
 /** Nearly all are found within seconds; what takes much longer is not found. */
 const TIMEOUT_MS = 120_000
 
-const ROOT = join(import.meta.dirname, '../..')
-const COPIED = ['src', 'test/sim', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.base.json']
-
-const folders: string[] = []
-afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
-
-function planted({ file, find, replace, name }: Mutant): string {
-  const folder = mkdtempSync(join(tmpdir(), 'perdure-mutant-'))
-  folders.push(folder)
-  for (const path of COPIED) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  const path = join(folder, 'src', file)
-  const parts = readFileSync(path, 'utf8').split(find)
-  if (parts.length !== 2)
-    throw new Error(`The mutant "${name}" changes a text that is ${parts.length - 1} times in src/${file}: write it anew.`)
-  writeFileSync(path, parts.join(replace))
-  return folder
-}
+const planting = new Planting('test/sim', 'test/planting.ts')
+afterAll(() => planting.remove())
 
 interface Found {
   readonly seed: number
@@ -48,7 +28,7 @@ interface Found {
 async function caught(mutant: Mutant): Promise<Found | null> {
   const words = ['--import', 'tsx', '--conditions=perdure-src', 'test/sim/catch.ts', mutant.scenario, String(SEEDS_FOR_A_BUG)]
   if (mutant.faults) words.push(JSON.stringify(mutant.faults))
-  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: planted(mutant), timeout: TIMEOUT_MS })
+  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: planting.plant(mutant), timeout: TIMEOUT_MS })
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as Found | null
 }
 
@@ -73,7 +53,7 @@ describe('the simulator catches', () => {
       scenario: 'farm',
     }
     const words = ['--import', 'tsx', '--conditions=perdure-src', 'test/sim/catch.ts', harmless.scenario, '20']
-    const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: planted(harmless), timeout: TIMEOUT_MS })
+    const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: planting.plant(harmless), timeout: TIMEOUT_MS })
     expect(stdout.trim()).toBe('null')
   })
 })

@@ -3,18 +3,11 @@
  * fail. In npm test one of them; all of them with PERDURE_MUTANTS=all.
  */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { type Planted, Planting, ROOT } from '../../planting.ts'
 
-interface Mutant {
-  /** What the mutated code does. */
-  readonly name: string
-  /** Below src/. */
-  readonly file: string
-  readonly find: string
-  readonly replace: string
+interface Mutant extends Planted {
   /** Below test/mechanisms/group/. */
   readonly tests: string
 }
@@ -96,40 +89,18 @@ const MUTANTS: readonly Mutant[] = [
 /** A run of one test file takes some seconds. */
 const TIMEOUT_MS = 60_000
 
-const ROOT = join(import.meta.dirname, '../../..')
-const COPIED = [
-  'src',
+const planting = new Planting(
   'test/mechanisms/group',
   'test/mechanisms/machine-driver.ts',
+  'test/planting.ts',
   'test/reporter.ts',
-  'scripts',
-  'package.json',
-  'tsconfig.json',
-  'tsconfig.base.json',
   'vitest.config.ts',
-]
-
-const folders: string[] = []
-afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
-
-function planted({ file, find, replace, name }: Mutant): string {
-  const folder = mkdtempSync(join(tmpdir(), 'perdure-mutant-'))
-  folders.push(folder)
-  for (const path of COPIED) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  const path = join(folder, 'src', file)
-  const parts = readFileSync(path, 'utf8').split(find)
-  if (parts.length !== 2)
-    throw new Error(`The mutant "${name}" changes a text that is ${parts.length - 1} times in src/${file}: write it anew.`)
-  writeFileSync(path, parts.join(replace))
-  return folder
-}
+)
+afterAll(() => planting.remove())
 
 /** What the tests say of it. */
 function judged(mutant: Mutant): Promise<string> {
-  const cwd = planted(mutant)
+  const cwd = planting.plant(mutant)
   const words = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', join('test/mechanisms/group', mutant.tests)]
   const env = { ...process.env, PERDURE_RESULTS: join(cwd, 'results'), NO_COLOR: '1' }
   return new Promise((resolve) => {
