@@ -14,9 +14,13 @@
  */
 
 export interface SuspicionRule {
+  /** So many wrong answers, or so many time-outs, … */
   readonly faults: number
+  /** … among so many of its last calls make a member suspected. */
   readonly calls: number
+  /** Calls that it executes without being counted before it is trusted again. */
   readonly shadowCalls: number
+  /** Time until it is tried again, in milliseconds; doubled each time, up to an hour. */
   readonly ejectMs: number
 }
 

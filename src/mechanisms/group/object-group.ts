@@ -20,6 +20,7 @@ import { warnOnce } from '../../support/warning.ts'
 import type { Adjudicator } from './adjudicators/adjudicator.ts'
 import { AttemptCell, enter, leave, type Outgoing } from './attempt.ts'
 import type { Decision, Verdict } from './ballot.ts'
+import { signalIn } from './caller-signal.ts'
 import { Call, type Stage } from './conduct.ts'
 import { type Enrolled, Enrolment, type GroupMember } from './enrolment.ts'
 import { LocalMember, localMember, type Member, requireCommonState } from './member.ts'
@@ -151,7 +152,7 @@ export class ObjectGroup implements Metaobject, Stage {
   #conduct(method: string, args: readonly unknown[]): unknown {
     const places = this.#operations?.get(method) ?? this.#enrolment.places()
     const [only] = places
-    if (places.length === 1 && only !== undefined && this.#passesThrough(only)) return this.#passThrough(only, method, args)
+    if (places.length === 1 && only !== undefined && this.#passesThrough(only, args)) return this.#passThrough(only, method, args)
     const call = new Call(this, places, method, args)
     if (this.strategy.state === 'common') this.#active = call
     const outer = this.#isInside
@@ -185,16 +186,18 @@ export class ObjectGroup implements Metaobject, Stage {
     else this.current.load(state)
   }
 
-  /** Of a group of one, with nothing to decide, compare or time, the member's answer is the call's. */
-  #passesThrough(only: Enrolled): boolean {
-    const { passesThrough, timeoutMs } = this.strategy
+  /** Of a group of one, with nothing to decide, compare, time or give up, the member's answer is the call's. */
+  #passesThrough(only: Enrolled, args: readonly unknown[]): boolean {
+    const { passesThrough, timeoutMs, declared } = this.strategy
     return (
       passesThrough === true &&
       timeoutMs === Number.POSITIVE_INFINITY &&
+      declared.size === 0 &&
       this.#options.onVerdict === undefined &&
       this.#options.suspicion === undefined &&
       !only.isBusy &&
-      only.member.isLost === undefined
+      only.member.isLost === undefined &&
+      signalIn(args) === undefined
     )
   }
 

@@ -159,6 +159,19 @@ describe('the caller gives up', () => {
     expect(other).toEqual({ state: 'resolved', value: 2 })
   })
 
+  test('of a group of one: he is told at once too, and a signal that is aborted already starts nobody', async () => {
+    const clock = virtualClock()
+    const member = new SlowWithSignal(clock)
+    const group = objectGroup({ member }, nVersion({ adjudicator: majority() }), { clock })
+    const controller = new AbortController()
+    const answer = watched(group.ask(1, { signal: controller.signal }))
+    controller.abort(new Error('enough'))
+    await clock.advance(0)
+    expect(answer).toMatchObject({ state: 'rejected', value: { message: 'enough' } })
+    await expect(group.ask(2, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before')
+    expect(member.asked).toEqual([1])
+  })
+
   test('a signal that is aborted already starts nobody', async () => {
     const clock = virtualClock()
     const member = new SlowWithSignal(clock)

@@ -78,6 +78,17 @@ describe('what a group tells', () => {
     expect(handle.replay(verdicts[0] as Verdict)).toMatchObject({ kind: 'value', value: 11 })
   })
 
+  test('a declared exception of a group of one is its answer, and no fault', () => {
+    const stack = {
+      pop: (): number => {
+        throw new RangeError('empty')
+      },
+    }
+    const group = objectGroup({ stack }, nVersion({ adjudicator: majority(), declared: ['RangeError'] }))
+    expect(() => group.pop()).toThrow('empty')
+    expect(groupOf(group).counts).toMatchObject({ failed: 0, members: { stack: { agreed: 1, failed: 0 } } })
+  })
+
   test('weights may be given by the names of the members', () => {
     const says = (n: number) => ({ ask: () => n })
     const strategy = nVersion({ adjudicator: weighted({ a: 3, b: 1, c: 1 }) })

@@ -12,6 +12,7 @@
  *   N3  Hosts are bound sessions: they end with their connection. A front that returns founds its group again and is told again.
  */
 import type { Failure, Outcome } from '../../../log/machine.ts'
+import type { SuspicionRule } from '../membership.ts'
 import type { StateMode } from '../strategy.ts'
 
 /** `active`, `passive` and `leader` are decided by the machine, `vote` by a front. */
@@ -23,17 +24,6 @@ export interface MemberSpec {
   readonly label: string
   /** Null: any host that has the class. */
   readonly node: string | null
-}
-
-export interface SuspicionSpec {
-  /** So many value faults, or so many time-outs, … */
-  readonly faults: number
-  /** … among so many of its last calls make a member suspected. */
-  readonly calls: number
-  /** Calls that it executes without being counted before it is trusted again. */
-  readonly shadowCalls: number
-  /** Service time until it is tried again; doubled each time. */
-  readonly ejectMs: number
 }
 
 export interface GroupSpec {
@@ -50,7 +40,7 @@ export interface GroupSpec {
   readonly memberMs: number
   /** Every so many calls members send the digest of their state; 0: never. Only where equal members have equal states. */
   readonly hashEvery: number
-  readonly suspicion: SuspicionSpec
+  readonly suspicion: SuspicionRule
   /** Fewest active members with which calls begin. */
   readonly minimum: number
 }

@@ -3,21 +3,14 @@
  *
  * Boundary: pure checks, `undefined` for what is not well formed. Whether the group, the call or the member exists is not known here.
  */
+
 import { PerdureError } from '../../../errors.ts'
 import type { Failure, Outcome } from '../../../log/machine.ts'
 import { checkName } from '../../../support/definition.ts'
+import type { SuspicionRule } from '../membership.ts'
 import type { StateMode } from '../strategy.ts'
 import { MAX_MEMBERS } from '../strategy-options.ts'
-import type {
-  BallotExtra,
-  BufferedOut,
-  CastKind,
-  DecisionNotes,
-  GroupSpec,
-  GroupStyle,
-  MemberSpec,
-  SuspicionSpec,
-} from './protocol.ts'
+import type { BallotExtra, BufferedOut, CastKind, DecisionNotes, GroupSpec, GroupStyle, MemberSpec } from './protocol.ts'
 
 /** As for keys of runs. */
 const MAX_KEY_BYTES = 256
@@ -124,7 +117,7 @@ export function isMemberSpec(value: unknown): value is MemberSpec {
   return isObject(value) && isText(value.id) && isText(value.label) && (value.node === null || isNodeName(value.node))
 }
 
-function isSuspicion(value: unknown): value is SuspicionSpec {
+function isSuspicion(value: unknown): value is SuspicionRule {
   if (!isObject(value)) return false
   const { faults, calls, shadowCalls, ejectMs } = value
   return (

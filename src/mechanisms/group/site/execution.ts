@@ -5,6 +5,7 @@
  *   E1  The object is given copies of the arguments, and the ballot has a copy of the answer.
  *   E2  What cannot travel is no answer, but an error that says why.
  */
+
 import { PerdureError } from '../../../errors.ts'
 import { copyValue, encode } from '../../../log/codec/codec.ts'
 import type { Outcome } from '../../../log/machine.ts'
@@ -12,6 +13,7 @@ import { failureOf } from '../../../log/outcome.ts'
 import { invoke } from '../../../support/offer.ts'
 import { AttemptCell, enter, leave } from '../attempt.ts'
 import type { BallotExtra, BufferedOut, CastKind, Role } from '../machine/protocol.ts'
+import { isThenable } from '../thenable.ts'
 import type { Choices } from './choices.ts'
 
 /** One call that a member is to execute. */
@@ -81,8 +83,4 @@ export function saidBy({ outs, isBorderline }: AttemptCell): BallotExtra {
 /** A member that cannot repeat a choice has nothing to say; all else that is thrown is an answer. */
 function thrown(error: unknown): Result {
   return { kind: PerdureError.is(error, 'PERDURE_E_DIVERGED') ? 'error' : 'exception', value: error }
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

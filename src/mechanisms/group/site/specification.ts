@@ -6,7 +6,9 @@
  *
  * Boundary: pure.
  */
-import type { GroupSpec, SuspicionSpec } from '../machine/protocol.ts'
+
+import type { GroupSpec } from '../machine/protocol.ts'
+import type { SuspicionRule } from '../membership.ts'
 import { checkpoint, requireState, restore } from '../state/state.ts'
 import type { Strategy, VariantClass } from '../strategy.ts'
 import { duration, usage } from '../strategy-options.ts'
@@ -19,14 +21,14 @@ const MEMBER_MS = 30_000
 const HASH_EVERY = 64
 
 /** One fault may be chance, and three of ten are none; ten calls in the shadow show as much. */
-const SUSPICION: SuspicionSpec = { faults: 3, calls: 10, shadowCalls: 10, ejectMs: 10_000 }
+const SUSPICION: SuspicionRule = { faults: 3, calls: 10, shadowCalls: 10, ejectMs: 10_000 }
 
 /** What only groups in a site may be told besides; part of the options of `dependable`. */
 export interface SiteGroupOptions {
   /** What one member may take for one call before it counts as hung, in milliseconds of the site's service time. Default 30,000. */
   readonly memberMs?: number
   /** When a member is suspected, and how it comes back. Default: 3 faults in 10 calls; 10 calls in the shadow; first after 10 s. */
-  readonly suspicion?: Partial<SuspicionSpec>
+  readonly suspicion?: Partial<SuspicionRule>
 }
 
 export function specificationOf(
