@@ -11,11 +11,11 @@
 import { copyValue } from '../../../log/codec/codec.ts'
 import type { Connection } from '../../../log/connection.ts'
 import type { SiteLink } from '../../../log/site.ts'
+import { Rejoining } from '../../../support/rejoining.ts'
 import type { Founded, FrontNote, GroupSpec } from '../machine/protocol.ts'
 import type { Finished } from '../record.ts'
 import type { Strategy } from '../strategy.ts'
 import { usage } from '../strategy-options.ts'
-import { Rejoining } from './rejoining.ts'
 import { Turn, type TurnPort } from './turn.ts'
 
 /** Calls after their end: a member in the shadow that is further behind is not compared. */

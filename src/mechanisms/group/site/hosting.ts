@@ -14,10 +14,10 @@ import { PerdureError } from '../../../errors.ts'
 import type { Connection } from '../../../log/connection.ts'
 import { failureOf } from '../../../log/outcome.ts'
 import type { SiteLink } from '../../../log/site.ts'
+import { Rejoining } from '../../../support/rejoining.ts'
 import type { HostNote } from '../machine/protocol.ts'
 import type { VariantClass } from '../strategy.ts'
 import { HostedMember, type MemberPort } from './hosted-member.ts'
-import { Rejoining } from './rejoining.ts'
 
 /** By the name under which groups ask for them. */
 export type HostedClasses = ReadonlyMap<string, VariantClass>

@@ -7,12 +7,12 @@
  *   J1  At most one part is there at a time; before the next one begins the last one was destroyed.
  *   J2  After `close` none begins.
  */
-import type { Timer } from '../../../clock.ts'
-import { type ErrorCode, PerdureError } from '../../../errors.ts'
-import { REATTACH_MS } from '../../../log/attachments.ts'
-import type { Connection } from '../../../log/connection.ts'
-import { failureOf } from '../../../log/outcome.ts'
-import type { SiteLink } from '../../../log/site.ts'
+import type { Timer } from '../clock.ts'
+import { type ErrorCode, PerdureError } from '../errors.ts'
+import { REATTACH_MS } from '../log/attachments.ts'
+import type { Connection } from '../log/connection.ts'
+import { failureOf } from '../log/outcome.ts'
+import type { SiteLink } from '../log/site.ts'
 
 /** An owner that is started again is there within tenths of a second, or takes long anyway. */
 const FIRST_PAUSE_MS = 50
