@@ -12,8 +12,8 @@
  */
 import { PerdureError } from '../errors.ts'
 import { decode, encode } from './codec/codec.ts'
-import type { Caller, Outcome } from './machine.ts'
-import { encodeOperation, MAX_RANGES, type Range } from './operation.ts'
+import type { Outcome } from './machine.ts'
+import { encodeOperation, type Issuer, MAX_RANGES, type Range } from './operation.ts'
 import { errorOf } from './outcome.ts'
 import { MAX_OPEN } from './sessions.ts'
 import { weightOf } from './weight.ts'
@@ -82,7 +82,7 @@ const URGENT = 0
 
 export class Client {
   readonly session: number
-  readonly #caller: Caller
+  readonly #caller: Issuer
   readonly #link: Link
   readonly #code: (name: string) => number
   readonly #pending = new Map<number, Pending>()

@@ -9,11 +9,15 @@
  * composition hands out.
  */
 
-/** Who issued an operation. A session is a client's connection, a run a process of `mechanisms/process`. */
+/**
+ * Who issued an operation. A session is a client's connection, a run a process of `mechanisms/process`. A member, of `mechanisms/checkpoint`,
+ * issues none itself: its machine has them performed when they may take effect.
+ */
 export type Caller =
   | { readonly kind: 'gateway' }
   | { readonly kind: 'session'; readonly id: number }
   | { readonly kind: 'run'; readonly id: number }
+  | { readonly kind: 'member'; readonly id: number }
 
 /** A session has `left` when it said goodbye, a run when it is over; it is `lost` when it was given up as dead. */
 export type Ended = 'left' | 'lost'

@@ -17,7 +17,11 @@ import type { Caller, Operation } from './machine.ts'
 /** Numbers of replies that a session has received, both ends included: they need not be kept for it any longer. */
 export type Range = readonly [first: number, last: number]
 
+/** Who can issue what stands in a log. */
+export type Issuer = Exclude<Caller, { readonly kind: 'member' }>
+
 export interface IncomingOperation extends Operation {
+  readonly caller: Issuer
   readonly code: number
   /** Of a session: what it has received since its last operation. */
   readonly received: readonly Range[]
@@ -28,7 +32,7 @@ export interface IncomingOperation extends Operation {
 }
 
 export interface OutgoingOperation {
-  readonly caller: Caller
+  readonly caller: Issuer
   readonly number: number
   readonly code: number
   readonly received?: readonly Range[]
@@ -36,7 +40,7 @@ export interface OutgoingOperation {
 }
 
 const KINDS = ['gateway', 'session', 'run'] as const
-const GATEWAY: Caller = { kind: 'gateway' }
+const GATEWAY: Issuer = { kind: 'gateway' }
 const NONE: readonly Range[] = []
 
 /** More ranges than this are left for the next operation. */
@@ -109,7 +113,7 @@ function writeCaller(operation: OutgoingOperation): void {
 }
 
 /** Who an operation says it comes from, without decoding the rest: a connection may speak only for itself. */
-export function callerOf(bytes: Uint8Array): Caller & { readonly fence?: number } {
+export function callerOf(bytes: Uint8Array): Issuer & { readonly fence?: number } {
   const reader = new Reader(bytes)
   const caller = readCaller(reader)
   if (caller.kind !== 'run') return caller
@@ -139,7 +143,7 @@ export function decodeOperation(
   return { caller, number, name, args, code, received, fence, digest: hash }
 }
 
-function readCaller(reader: Reader): Caller {
+function readCaller(reader: Reader): Issuer {
   const kind = KINDS[reader.u8()]
   if (kind === undefined) throw malformed('the kind of caller is none of gateway, session, run')
   const id = reader.uint()

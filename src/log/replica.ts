@@ -33,10 +33,20 @@ export interface Sink {
   note(session: number, body: readonly unknown[], position: number): void
 }
 
+/** A machine that is told the answers to its callers, and does with them what has to be done. */
+export interface ReplyTable extends Machine {
+  settle(caller: number, number: number, outcome: Outcome, context: Context): void
+}
+
 /** The machine that keeps the operations of runs: its journals are their reply tables. */
-export interface RunTable extends Machine {
+export interface RunTable extends ReplyTable {
   admit(operation: IncomingOperation, context: Context): Admission
-  settle(run: number, number: number, outcome: Outcome, context: Context): void
+}
+
+/** Who keeps the replies of callers that are no sessions. */
+export interface ReplyTables {
+  readonly runs: RunTable
+  readonly members?: ReplyTable
 }
 
 /** One part of a snapshot and whose it is: the replica's own, or that of the machine of this name. */
@@ -63,7 +73,7 @@ export class Replica {
   readonly sessions: SessionMachine = new SessionMachine()
   readonly #machines: readonly Machine[]
   readonly #byName = new Map<string, Machine>()
-  readonly #runs: RunTable
+  readonly #tables: ReplyTables
   readonly #another: (() => Replica) | undefined
   readonly #owners = new Map<number, Machine>()
   readonly #names = new Map<number, string>()
@@ -78,8 +88,8 @@ export class Replica {
   serviceMs = 0
 
   /** `another` makes a replica of the same machines in their first state. */
-  constructor(machines: readonly Machine[], runs: RunTable, another?: () => Replica) {
-    this.#runs = runs
+  constructor(machines: readonly Machine[], tables: ReplyTables, another?: () => Replica) {
+    this.#tables = tables
     this.#another = another
     this.#machines = [this.sessions, ...machines]
     for (const machine of this.#machines) {
@@ -153,7 +163,7 @@ export class Replica {
       case 'session':
         return this.#admitOfSession(operation, operation.caller.id)
       case 'run':
-        return this.#runs.admit(operation, context)
+        return this.#tables.runs.admit(operation, context)
     }
   }
 
@@ -173,8 +183,15 @@ export class Replica {
         if (this.sessions.settle(caller.id, number, outcome)) this.sink.reply(caller.id, number, outcome, this.position)
         return
       case 'run':
-        this.#runs.settle(caller.id, number, outcome, this.#context(this.#runs))
+        return this.#settleIn(this.#tables.runs, caller.id, number, outcome)
+      case 'member':
+        return this.#settleIn(this.#tables.members, caller.id, number, outcome)
     }
+  }
+
+  #settleIn(table: ReplyTable | undefined, caller: number, number: number, outcome: Outcome): void {
+    invariant(table !== undefined, 'a member was answered, and no machine knows it')
+    table.settle(caller, number, outcome, this.#context(table))
   }
 
   schedule(deadlineMs: number, machine: Machine, token: number, time: LogTime): void {

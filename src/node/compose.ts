@@ -23,7 +23,7 @@ export function composeReplica(): Replica {
     report: (fault, context) => faults.report(fault, context),
     out: (out, context) => spaces.deposit(out, context),
   })
-  return new Replica([spaces, processes, groups, faults], processes, composeReplica)
+  return new Replica([spaces, processes, groups, faults], { runs: processes }, composeReplica)
 }
 
 /** Rebuilds the state of the log and starts to take operations. */

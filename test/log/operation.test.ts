@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encode } from '../../src/log/codec/codec.ts'
-import type { Caller } from '../../src/log/machine.ts'
 import {
   bodyDigest,
   callerOf,
   decodeOperation,
   encodeBody,
   encodeOperation,
+  type Issuer,
   MAX_RANGES,
   prependHeader,
 } from '../../src/log/operation.ts'
@@ -34,7 +34,7 @@ describe('an operation', () => {
         }),
         fc.array(fc.integer()),
         (kind, { id, number, code, fence, received }, args) => {
-          const caller: Caller = kind === 'gateway' ? { kind } : { kind, id }
+          const caller: Issuer = kind === 'gateway' ? { kind } : { kind, id }
           const bytes = encodeOperation({ caller, number, code, fence, received }, args)
           const framed = new Uint8Array([9, 9, ...bytes, 9])
           const decoded = decodeOperation(framed, 2, 2 + bytes.length, NAMES)
@@ -49,7 +49,7 @@ describe('an operation', () => {
 
   test('of a run has the digest of its code and arguments, whatever its number and fence', () => {
     const body = encodeBody(1, ['x', 2])
-    const caller: Caller = { kind: 'run', id: 3 }
+    const caller: Issuer = { kind: 'run', id: 3 }
     for (const [number, fence] of [
       [1, 1],
       [700, 90_000],

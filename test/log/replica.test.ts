@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../src/log/codec/codec.ts'
-import type { Caller, Outcome } from '../../src/log/machine.ts'
-import { encodeOperation } from '../../src/log/operation.ts'
+import type { Outcome } from '../../src/log/machine.ts'
+import { encodeOperation, type Issuer } from '../../src/log/operation.ts'
 import type { Replica, SnapshotPart } from '../../src/log/replica.ts'
 import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
 import { composeReplica } from '../../src/node/compose.ts'
@@ -39,7 +39,7 @@ class Fed {
   }
 
   apply(
-    caller: Caller,
+    caller: Issuer,
     number: number,
     name: string,
     args: readonly unknown[],
@@ -204,7 +204,7 @@ class World {
     const fence = this.fences.get(run) ?? 0
     const key = `${run}:${fence}`
     const next = (this.runNumbers.get(`${run}`) ?? 0) + 1
-    const caller: Caller = { kind: 'run', id: run }
+    const caller: Issuer = { kind: 'run', id: run }
     const [name, args, own] = this.runOperation(kind, n, next)
     const number = own ? 0 : kind === 'r.race' ? next + 2 : next
     if (this.fed.apply(caller, number, name, args, fence) === 'fresh' && number > 0) this.runNumbers.set(`${run}`, number)
@@ -309,7 +309,7 @@ describe('an operation takes effect once', () => {
     const fed = new Fed()
     fed.pass(1)
     const session = fed.enter()
-    const caller: Caller = { kind: 'session', id: session }
+    const caller: Issuer = { kind: 'session', id: session }
     expect(fed.apply(caller, 1, 'space.out', ['box', ['x']])).toBe('fresh')
     expect(fed.apply(caller, 1, 'space.out', ['box', ['x']])).toBe('settled')
     expect(fed.replica.query('space', 'tuples', ['box'])).toMatchObject({ total: 1 })
@@ -323,7 +323,7 @@ describe('an operation takes effect once', () => {
     const fed = new Fed()
     fed.pass(1)
     const session = fed.enter()
-    const caller: Caller = { kind: 'session', id: session }
+    const caller: Issuer = { kind: 'session', id: session }
     fed.apply(caller, 1, 'space.in', ['box', encodeTemplate(['x'])])
     expect(fed.apply(caller, 1, 'space.in', ['box', encodeTemplate(['x'])])).toBe('settled')
     expect(fed.heard).toEqual([])
@@ -335,7 +335,7 @@ describe('an operation takes effect once', () => {
     const fed = new Fed()
     fed.pass(1)
     const session = fed.enter()
-    const caller: Caller = { kind: 'session', id: session }
+    const caller: Issuer = { kind: 'session', id: session }
     fed.apply(caller, 1, 'space.out', ['box', ['x']])
     fed.apply(caller, 2, 'space.out', ['box', ['x']], 0, [[1, 1]])
     fed.apply(caller, 1, 'space.out', ['box', ['x']])
@@ -375,7 +375,7 @@ describe('an operation takes effect once', () => {
     fed.issue(session, 'process.node', 'n', null, 0, 'boot', 1, [['d', 'h']], 1)
     fed.issue(session, 'process.start', 'd', 'k', { value: [] }, OPTIONS)
     const fence = fed.fenceOf(1)
-    const run: Caller = { kind: 'run', id: 1 }
+    const run: Issuer = { kind: 'run', id: 1 }
     expect(fed.apply(run, 1, 'space.out', ['box', ['x']], fence)).toBe('fresh')
     expect(fed.apply(run, 1, 'space.out', ['box', ['x']], fence)).toBe('settled')
     expect(fed.apply(run, 1, 'space.out', ['box', ['x']], fence - 1)).toBe('refused')

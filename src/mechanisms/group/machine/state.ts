@@ -178,8 +178,8 @@ export class GroupsState {
     const caller = callerName(waiter.caller)
     const ofCaller = this.#byCaller.get(caller)
     ofCaller?.delete(waiter.number)
-    // The map of one who calls again and again stays; it goes with its caller.
-    if (ofCaller?.size === 0 && waiter.caller.kind === 'run') this.#byCaller.delete(caller)
+    // The map of a session, which calls again and again, stays; it goes with its caller.
+    if (ofCaller?.size === 0 && waiter.caller.kind !== 'session') this.#byCaller.delete(caller)
     return waiter
   }
 

@@ -89,10 +89,18 @@ export class Holds {
   }
 }
 
-/** One number for each caller: ids of sessions and of runs are above 0. */
+/** One number for each caller: ids are whole numbers above 0. */
 export function callerKey(caller: Caller): number {
-  if (caller.kind === 'gateway') return 0
-  return caller.kind === 'session' ? caller.id : -caller.id
+  switch (caller.kind) {
+    case 'gateway':
+      return 0
+    case 'session':
+      return caller.id
+    case 'run':
+      return -caller.id
+    case 'member':
+      return caller.id + 0.5
+  }
 }
 
 /** Reads `{ leaseMs, maxDeliveries?, deadLetter? }`. */
