@@ -1,7 +1,7 @@
 /** Sessions as a machine: bounds, withdrawals, and the end of a generation. */
 import { expect, test } from 'vitest'
-import type { Caller, Outcome } from '../../src/log/machine.ts'
-import { encodeOperation } from '../../src/log/operation.ts'
+import type { Outcome } from '../../src/log/machine.ts'
+import { encodeOperation, type Issuer } from '../../src/log/operation.ts'
 import { MAX_KEPT_BYTES, MAX_OPEN } from '../../src/log/sessions.ts'
 import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
 import { composeReplica } from '../../src/node/compose.ts'
@@ -15,11 +15,11 @@ function fed() {
     note: () => undefined,
   }
   replica.advance(1_000, 0)
-  const apply = (caller: Caller, number: number, name: string, ...args: unknown[]) => {
+  const apply = (caller: Issuer, number: number, name: string, ...args: unknown[]) => {
     const bytes = encodeOperation({ caller, number, code: replica.code(name) }, args)
     return replica.apply(bytes, 0, bytes.length)
   }
-  const enter = (...kind: readonly string[]): Caller & { id: number } => {
+  const enter = (...kind: readonly string[]): Issuer & { id: number } => {
     apply({ kind: 'gateway' }, 1, 'site.enter', 'x', ...kind)
     return { kind: 'session', id: replica.position }
   }
