@@ -1,7 +1,7 @@
 /** The group machine among the others: what it puts out is in the space, its faults are in the list, a restored site goes on with both. */
 import { expect, test } from 'vitest'
-import type { Caller, Outcome } from '../../../../src/log/machine.ts'
-import { encodeOperation } from '../../../../src/log/operation.ts'
+import type { Outcome } from '../../../../src/log/machine.ts'
+import { encodeOperation, type Issuer } from '../../../../src/log/operation.ts'
 import type { Replica } from '../../../../src/log/replica.ts'
 import { composeReplica } from '../../../../src/node/compose.ts'
 import type { FaultPage } from '../../../../src/support/faults.ts'
@@ -32,7 +32,7 @@ class Composed {
     return this.answers.at(-1)
   }
 
-  #apply(caller: Caller, number: number, name: string, args: readonly unknown[]): void {
+  #apply(caller: Issuer, number: number, name: string, args: readonly unknown[]): void {
     const bytes = encodeOperation({ caller, number, code: this.replica.code(name), fence: 0, received: [] }, args)
     this.replica.apply(bytes, 0, bytes.length)
   }
