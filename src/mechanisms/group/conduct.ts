@@ -12,13 +12,13 @@
  */
 import type { Clock } from '../../clock.ts'
 import { PerdureError } from '../../errors.ts'
+import { copyArguments, frozen } from '../../support/state/state.ts'
 import type { Timeout, Timeouts } from '../../support/timeouts.ts'
 import { AttemptCell, enter, leave, type Outgoing } from './attempt.ts'
 import type { Ballot, BallotKind, Decision } from './ballot.ts'
 import { signalIn } from './caller-signal.ts'
 import { type Base, baseOf, type Member, type Trial } from './member.ts'
 import { Circumstances, type Place, type Seat, seatOf, viewOf } from './seat.ts'
-import { copyArguments, frozen } from './state/state.ts'
 import { type CallView, type Move, type Procedure, type Strategy, WAIT } from './strategy.ts'
 import { isThenable } from './thenable.ts'
 

@@ -9,6 +9,7 @@
  */
 
 export { groupNamed } from '../../support/reference.ts'
+export { type Checkpointed, checkpoint, restore } from '../../support/state/state.ts'
 export { type ActionOptions, action } from './action/action.ts'
 export type { Action, ActionContext, HandlerContext } from './action/action-context.ts'
 export {
@@ -29,7 +30,6 @@ export { dependable, groupOf } from './dependable.ts'
 export type { GroupCounts, GroupHandle, GroupOptions } from './object-group.ts'
 export { objectGroup } from './ready-objects.ts'
 export { on } from './site/site-group.ts'
-export { type Checkpointed, checkpoint, restore } from './state/state.ts'
 export { acceptanceVoting } from './strategies/acceptance-voting.ts'
 export { consensusRecoveryBlock } from './strategies/consensus-recovery-block.ts'
 export { fallback } from './strategies/fallback.ts'

@@ -6,9 +6,9 @@
  */
 import { PerdureError } from '../../errors.ts'
 import { invoke } from '../../support/offer.ts'
+import { holderOf, requireOneShape, type Stateful, type StateHolder } from '../../support/state/state.ts'
 import type { AttemptCell } from './attempt.ts'
-import { nestedHolder } from './state/nested-group.ts'
-import { holderOf, requireOneShape, type Stateful, type StateHolder } from './state/state.ts'
+import { nestedHolder } from './nested-group.ts'
 import { isThenable } from './thenable.ts'
 
 /** Whose state an attempt begins with. */

@@ -3,10 +3,11 @@
  *
  * Boundary: data of one call; it is conducted in `conduct.ts`.
  */
+
+import { frozen } from '../../support/state/state.ts'
 import type { Timeout } from '../../support/timeouts.ts'
 import type { AttemptCell } from './attempt.ts'
 import type { Member, Trial } from './member.ts'
-import { frozen } from './state/state.ts'
 import type { Acceptance } from './strategy.ts'
 
 /** A member's place in its group. */

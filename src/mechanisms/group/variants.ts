@@ -6,12 +6,12 @@
 
 import type { Clock } from '../../clock.ts'
 import type { AnyClass } from '../../support/interception.ts'
+import { copyArguments } from '../../support/state/state.ts'
 import { timeoutsOf } from '../../support/timeouts.ts'
 import { ISOLATED_LIMIT_MS, IsolatedMember } from './isolation/isolated-member.ts'
 import type { Source } from './isolation/protocol.ts'
 import { startThread } from './isolation/thread.ts'
 import { localMember, type Member } from './member.ts'
-import { copyArguments } from './state/state.ts'
 import type { Placed, Strategy, Variant, VariantClass } from './strategy.ts'
 import { MAX_MEMBERS, usage } from './strategy-options.ts'
 

@@ -27,9 +27,12 @@ function kept<T extends object>(group: T): T {
   return group
 }
 
+/** A shared machine can be slow for many seconds. */
+const PATIENCE_MS = 30_000
+
 /** Waits for something that threads bring about. */
 async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  const endMs = performance.now() + 8_000
+  const endMs = performance.now() + PATIENCE_MS
   while (!(await holds())) {
     if (performance.now() > endMs) throw new Error(`waited in vain for ${String(holds)}: ${open.map(described).join()}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -59,21 +62,17 @@ describe('isolate: worker', () => {
     ['ends its thread', WithDying, 'Dying'],
     ['uses up its memory', WithGreedy, 'Greedy'],
     ['hangs', WithHanging, 'Hanging'],
-  ])(
-    'a member that %s is masked, and comes back with the state of the others',
-    async (_, Class, id) => {
-      const group = kept(new Class())
-      expect(await group.add(5)).toBe(5)
-      expect(await group.add(-1)).toBe(4)
-      await until(async () => (await statusOf(group, id)) === 'recovering')
-      expect(await group.add(1)).toBe(5)
-      await until(async () => (await statusOf(group, id)) === 'active')
-      expect(await group.add(1)).toBe(6)
-      await until(() => (groupOf(group).counts.members[id]?.agreed ?? 0) >= 2)
-      expect(groupOf(group).counts.members[id]).toMatchObject({ disagreed: 0 })
-    },
-    30_000,
-  )
+  ])('a member that %s is masked, and comes back with the state of the others', async (_, Class, id) => {
+    const group = kept(new Class())
+    expect(await group.add(5)).toBe(5)
+    expect(await group.add(-1)).toBe(4)
+    await until(async () => (await statusOf(group, id)) === 'recovering')
+    expect(await group.add(1)).toBe(5)
+    await until(async () => (await statusOf(group, id)) === 'active')
+    expect(await group.add(1)).toBe(6)
+    await until(() => (groupOf(group).counts.members[id]?.agreed ?? 0) >= 2)
+    expect(groupOf(group).counts.members[id]).toMatchObject({ disagreed: 0 })
+  })
 
   test('a recovery block whose primary loops ends its thread after attemptMs, and goes on from the accepted state', async () => {
     const group = kept(new Block())
@@ -81,7 +80,7 @@ describe('isolate: worker', () => {
     expect(await group.add(-1)).toBe(1)
     expect(await group.add(3)).toBe(4)
     expect(groupOf(group).counts.members.Looping).toMatchObject({ agreed: 2, late: 1 })
-  }, 30_000)
+  })
 
   test('the next is asked when the thread of the first dies', async () => {
     const group = kept(new Providers())

@@ -44,14 +44,14 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the state is not restored: attempts work on the object itself',
-    file: 'mechanisms/group/state/state.ts',
+    file: 'support/state/state.ts',
     find: 'return new DataFork(twinOf(',
     replace: 'if (state === undefined) return new DataFork(this.object)\n    return new DataFork(twinOf(',
     tests: 'strategies/recovery-group.test.ts',
   },
   {
     name: 'the state is restored shallowly',
-    file: 'mechanisms/group/state/copy.ts',
+    file: 'support/state/copy.ts',
     find: "    const copy = typeof item === 'object' ? this.#copyOf(item, from, name) : item\n",
     replace: '    const copy = item\n',
     tests: 'state/state.test.ts',

@@ -9,7 +9,7 @@
  *   W2  Of two actions that share an object, one has left before the other's copies are made.
  */
 import { PerdureError } from '../../../errors.ts'
-import { holderOf, type Stateful, type StateHolder } from '../state/state.ts'
+import { holderOf, type Stateful, type StateHolder } from '../../../support/state/state.ts'
 
 export type Objects = Readonly<Record<string, object>>
 

@@ -7,9 +7,9 @@
  * Boundary: pure.
  */
 
+import { checkpoint, requireState, restore } from '../../../support/state/state.ts'
 import type { GroupSpec } from '../machine/protocol.ts'
 import type { SuspicionRule } from '../membership.ts'
-import { checkpoint, requireState, restore } from '../state/state.ts'
 import type { Strategy, VariantClass } from '../strategy.ts'
 import { duration, usage } from '../strategy-options.ts'
 import type { NamedVariant } from '../variants.ts'

@@ -15,11 +15,11 @@ import { PerdureError } from '../../../errors.ts'
 import { copyValue, equal } from '../../../log/codec/codec.ts'
 import type { Outcome } from '../../../log/machine.ts'
 import { errorOf, failureOf } from '../../../log/outcome.ts'
+import { frozen } from '../../../support/state/state.ts'
 import type { Ballot, Decision } from '../ballot.ts'
 import type { Cast } from '../conduct.ts'
 import type { BallotExtra, DecisionNotes, RecordedBallot } from '../machine/protocol.ts'
 import type { Finished } from '../record.ts'
-import { frozen } from '../state/state.ts'
 import { type Acceptance, type CallView, type Move, type Procedure, type Strategy, WAIT } from '../strategy.ts'
 
 /** What a turn is told about its call. */

@@ -9,7 +9,7 @@
  * Boundary: pure. `reexpress` is the user's and must be deterministic; how attempts are undone is the engine's affair.
  */
 
-import { copyArguments } from '../state/state.ts'
+import { copyArguments } from '../../../support/state/state.ts'
 import type { CallView, Strategy } from '../strategy.ts'
 import { count, duration, usage } from '../strategy-options.ts'
 import { OneByOne, type Planned } from './one-by-one.ts'

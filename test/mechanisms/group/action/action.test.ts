@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../../../src/errors.ts'
 import { FAULT_CHANNEL, type Fault } from '../../../../src/fault.ts'
 import { type ActionOptions, action } from '../../../../src/mechanisms/group/action/action.ts'
-import { checkpoint, restore } from '../../../../src/mechanisms/group/state/state.ts'
+import { checkpoint, restore } from '../../../../src/support/state/state.ts'
 import { type VirtualClock, virtualClock } from '../../../../src/testing/virtual-clock.ts'
 
 class Account {

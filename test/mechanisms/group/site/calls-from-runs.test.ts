@@ -1,5 +1,5 @@
 /** `p.call`: a run calls a group of the site, once, however often its body is executed. */
-import { host, PerdureError, resilient, start } from 'perdure'
+import { host, PerdureError, resilient, space, start } from 'perdure'
 import { activeReplication, dependable, groupNamed } from 'perdure/group'
 import { describe, expect, test } from 'vitest'
 import { Account, type Branch, branch } from './bank.ts'
@@ -29,6 +29,7 @@ describe('p.call', () => {
       const sums: number[] = []
       for (let n = 0; n < 6; n++) {
         sums.push(await p.call(account, 'deposit', 1))
+        if (n === 3) await p.space('orders').rd(['go on'])
         await p.sleep(1)
       }
       return sums
@@ -38,6 +39,7 @@ describe('p.call', () => {
     await expect.poll(() => account.read(), { interval: 1 }).toBeGreaterThan(1)
     await first.close()
     await using _ = await host(bank.site, 'second', [body])
+    await (await space(bank.site, 'orders')).out(['go on'])
     expect(await handle.result()).toEqual([1, 2, 3, 4, 5, 6])
     expect(await account.read()).toBe(6)
     expect(executions).toBe(2)

@@ -22,8 +22,11 @@ async function logged({ site }: Branch): Promise<string[]> {
   return page.faults.map(shown)
 }
 
+/** A shared machine can be slow for many seconds. */
+const PATIENCE_MS = 30_000
+
 async function until(holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + 5_000
+  const endMs = performance.now() + PATIENCE_MS
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`waited in vain; heard ${heard.map(shown).join(', ')}`)
     await new Promise((resolve) => setImmediate(resolve))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { copyArguments, frozen } from '../../../../src/mechanisms/group/state/state.ts'
+import { copyArguments, frozen } from '../../../../src/support/state/state.ts'
 
 /** The copy that an attempt gets of this argument. */
 function copied<T>(value: T): T {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hiddenInSource, hiddenState } from '../../../../src/mechanisms/group/state/hidden-state.ts'
+import { hiddenInSource, hiddenState } from '../../../../src/support/state/hidden-state.ts'
 
 describe('what a class hides', () => {
   test('a private field, of the class or of one above it', () => {

@@ -13,7 +13,7 @@ import {
   requireState,
   restore,
   type StateHolder,
-} from '../../../../src/mechanisms/group/state/state.ts'
+} from '../../../../src/support/state/state.ts'
 
 class Stack {
   items: unknown[] = []

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../../../src/errors.ts'
 import { dependable } from '../../../../src/mechanisms/group/dependable.ts'
 import { objectGroup } from '../../../../src/mechanisms/group/ready-objects.ts'
-import { checkpoint, restore } from '../../../../src/mechanisms/group/state/state.ts'
 import { consensusRecoveryBlock } from '../../../../src/mechanisms/group/strategies/consensus-recovery-block.ts'
 import { recoveryBlock } from '../../../../src/mechanisms/group/strategies/recovery-block.ts'
+import { checkpoint, restore } from '../../../../src/support/state/state.ts'
 
 class Hidden {
   #n = 0

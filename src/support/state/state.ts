@@ -14,7 +14,7 @@
  *   F2  `save` and what is given to `load` share nothing with the object.
  *   F3  The state that holds can be copied: an attempt that has put into it what cannot be is not accepted, and changes nothing.
  */
-import { PerdureError } from '../../../errors.ts'
+import { PerdureError } from '../../errors.ts'
 import { Copier, type CopyOptions, type Instances } from './copy.ts'
 import { asData, refill, shapeOf, twinOf } from './data-object.ts'
 import { hiddenState } from './hidden-state.ts'
@@ -118,7 +118,7 @@ const EXPLANATION =
   'Say what the state is with two methods: class Stack { #items = []; [checkpoint]() { return [...this.#items] } [restore](items) { this.#items = items } }, with checkpoint and restore imported from perdure/group.'
 
 /** An instance in a field is made anew by `new` without arguments, then given the state of the other. */
-const INSTANCES: Instances = {
+export const INSTANCES: Instances = {
   blank(instance) {
     const { [checkpoint]: saves, [restore]: loads, constructor: made } = instance as Partial<Checkpointed> & object
     const copyable = typeof saves === 'function' && typeof loads === 'function' && made.length === 0

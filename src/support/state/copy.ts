@@ -10,7 +10,7 @@
  *   C2  No code of the original runs: own accessors are refused or taken along, never called. (Elements of arrays are read.)
  *   C3  What cannot be changed in the original cannot be changed in the copy: read-only fields, sealed and frozen objects.
  */
-import { PerdureError } from '../../../errors.ts'
+import { PerdureError } from '../../errors.ts'
 import { blankOf, type Filled, type Kind, kindOf, VIEWS } from './kind.ts'
 import { obstacle, pathTo } from './obstacle.ts'
 

@@ -3,7 +3,7 @@
  *
  * Boundary: text only. It runs when something has been refused, so it may be slow; it calls nothing of what it looks at.
  */
-import { pathStep } from '../../../log/codec/refusal.ts'
+import { pathStep } from '../../log/codec/refusal.ts'
 
 /** What something is of which no copy can be made: `a function (onDone)`, `an instance of Socket`. */
 export function obstacle(value: object): string {

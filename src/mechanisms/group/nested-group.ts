@@ -3,9 +3,9 @@
  *
  * Boundary: a `StateHolder` over the metaobject behind a client; who is behind it is not asked.
  */
-import { PerdureError } from '../../../errors.ts'
-import { metaobjectOf } from '../../../support/interception.ts'
-import type { Fork, StateHolder } from './state.ts'
+import { PerdureError } from '../../errors.ts'
+import { metaobjectOf } from '../../support/interception.ts'
+import type { Fork, StateHolder } from '../../support/state/state.ts'
 
 /** A metaobject whose members have a state that can be had at once. */
 export interface StatefulGroup {
