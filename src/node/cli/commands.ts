@@ -6,6 +6,8 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { PerdureError } from '../../errors.ts'
+import { addAriel } from './ariel-commands.ts'
+import type { DiagramCommandOptions } from './checkpoints.ts'
 import type { DrainOptions, ReasonOptions } from './control.ts'
 import type { FaultOptions, LogOptions } from './look.ts'
 import { complain, EXIT_FAILED, EXIT_USAGE, errorJson, exitCodeOf, sayJson } from './output.ts'
@@ -13,7 +15,7 @@ import type { RunOptions } from './run.ts'
 import type { CancelOptions, LookOptions } from './runs.ts'
 
 /** Commands of later versions: not listed, and refused by name. */
-const NOT_YET = [...['node', 'dev', 'checkpoint', 'load-policy', 'promote', 'inject', 'checkpoints', 'ariel', 'monitor', 'demo']]
+const NOT_YET = [...['node', 'dev', 'checkpoint', 'load-policy', 'promote', 'inject', 'monitor', 'demo']]
 
 const URL_HELP = 'the site: a folder, as in ./perdure-data (default: $PERDURE_URL, else ./perdure-data)'
 
@@ -72,6 +74,8 @@ function commands(exit: (code: number) => void): Command {
   addRuns(program)
   addControls(program)
   addLooks(program)
+  addCheckpoints(program)
+  addAriel(program, exit, notYet)
   for (const name of NOT_YET) addNotYet(program, name)
   return program
 }
@@ -196,6 +200,27 @@ function addLooks(program: Command): void {
     .option('--limit <count>', 'how many entries, at most (default: 50)')
     .option('--follow', 'go on printing what is added, until interrupted')
     .action(async (options: LogOptions) => (await import('./look.ts')).showLog(options))
+}
+
+function addCheckpoints(program: Command): void {
+  const checkpoints = add(
+    program,
+    'checkpoints',
+    'List the checkpoint groups of a site: their protocol and their members.',
+    'perdure checkpoints\n  perdure checkpoints diagram bank -o bank.svg',
+  ).action(async (options: LookOptions) => (await import('./checkpoints.ts')).listGroups(options))
+  add(
+    checkpoints,
+    'diagram',
+    'Draw what has happened in a checkpoint group since its last line, as a space-time diagram in SVG.',
+    'perdure checkpoints diagram bank -o bank.svg --failed a,b',
+  )
+    .argument('<group>', 'the name of a checkpoint group')
+    .option('-o, --output <file>', 'where to (default: standard output)')
+    .option('--failed <members>', 'show where the group goes back to if these members fail, as in a,b')
+    .action(async (group: string, _: DiagramCommandOptions, command: Command) =>
+      (await import('./checkpoints.ts')).drawGroup(group, command.optsWithGlobals()),
+    )
 }
 
 function addNotYet(program: Command, name: string): void {

@@ -1,6 +1,6 @@
 /**
- * A group in which everything happens at random: sends, deliveries in any order, checkpoints, losses, and crashes of any subset, also
- * before the replay of the last one is over. It keeps the truth by its own bookkeeping, compares every answer of the protocol and of the
+ * A group in which everything happens at random: sends, deliveries in the order of their channel or in any, checkpoints, losses,
+ * duplicates, and crashes of any subset, also before the replay of the last one is over. It keeps the truth by its own bookkeeping, compares every answer of the protocol and of the
  * functions over traces with it, and throws where they differ.
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -19,8 +19,30 @@ interface Mail extends Sent {
   logged: number | undefined
 }
 
+const NOTHING = { deliveries: 0, recoveries: 0, ghosts: 0, replayed: 0, freed: 0, duringReplay: 0, lost: 0, duplicates: 0 }
+
+const LOSS = 0.05
+const DUPLICATES = 0.05
+
+/** Of one trace: long enough for several recoveries, short enough for many. */
+const LEAST_STEPS = 60
+const MOST_STEPS = 400
+
+/** As many traces as are asked for, of 2 to 16 members each; what has happened in all of them together. */
+export function crashAgainAndAgain(make: (members: number) => Protocol, traces: number): typeof NOTHING {
+  const sum = { ...NOTHING }
+  for (let seed = 1; seed <= traces; seed++) {
+    const random = new SeededRandom(seed)
+    const group = new CrashingGroup(make(random.between(2, 16)), seed, random.pick(['fifo', 'any']))
+    const { counts } = group.run(random.between(LEAST_STEPS, MOST_STEPS))
+    for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += counts[key]
+  }
+  return sum
+}
+
 export class CrashingGroup {
-  readonly counts = { deliveries: 0, recoveries: 0, ghosts: 0, replayed: 0, freed: 0, duringReplay: 0 }
+  readonly counts: typeof NOTHING = { ...NOTHING }
+  readonly #order: 'fifo' | 'any'
   readonly #protocol: Protocol
   readonly #random: SeededRandom
   readonly #last: number[]
@@ -31,8 +53,9 @@ export class CrashingGroup {
   #logged = 0
   #garbage = { line: [] as number[], messages: new Set<string>() }
 
-  constructor(protocol: Protocol, seed: number) {
+  constructor(protocol: Protocol, seed: number, order: 'fifo' | 'any' = 'any') {
     this.#protocol = protocol
+    this.#order = order
     this.#random = new SeededRandom(seed)
     this.#last = new Array<number>(protocol.members).fill(0)
     this.#garbage.line = this.#last.slice()
@@ -57,17 +80,26 @@ export class CrashingGroup {
     const from = this.#random.below(this.#last.length)
     const to = this.#random.below(this.#last.length)
     const stamp = JSON.parse(JSON.stringify(this.#protocol.send(from, to)))
-    const id = `m${this.#mail.length}`
-    const mail: Mail = { id, from, to, x: this.#last[from]!, y: undefined, past: [], stamp, undone: false, logged: undefined }
-    this.#mail.push(mail)
-    this.#wire.push(mail)
-    this.#events.push({ object: name(from), kind: 'send', msg: id, to: name(to) })
+    const copies = this.#random.chance(DUPLICATES) ? 2 : 1
+    this.counts.duplicates += copies - 1
+    // A protocol does not know the messages by their names: to it the copy is another message with the same stamp.
+    for (let copy = 0; copy < copies; copy++) {
+      const id = `m${this.#mail.length}`
+      const mail: Mail = { id, from, to, x: this.#last[from]!, y: undefined, past: [], stamp, undone: false, logged: undefined }
+      this.#mail.push(mail)
+      this.#wire.push(mail)
+      this.#events.push({ object: name(from), kind: 'send', msg: id, to: name(to) })
+    }
   }
 
   #deliver(): void {
     const replay = this.#queue.length > 0 && this.#random.chance(0.5)
-    const mail = replay ? this.#queue.shift() : this.#wire.splice(this.#random.below(this.#wire.length), 1)[0]
-    if (mail === undefined || (!replay && this.#random.chance(0.05))) return
+    const mail = replay ? this.#queue.shift() : this.#arrival()
+    if (mail === undefined) return
+    if (!replay && this.#random.chance(LOSS)) {
+      this.counts.lost++
+      return
+    }
     this.#same(`whether ${mail.id} is accepted`, this.#protocol.accepts(mail.stamp), !mail.undone)
     if (mail.undone) {
       this.counts.ghosts++
@@ -80,6 +112,14 @@ export class CrashingGroup {
     this.counts.deliveries++
     const receipt = { object: name(mail.to), kind: 'receive', msg: mail.id, from: name(mail.from) } as const
     this.#events.push(replay ? { ...receipt, replay: true } : receipt)
+  }
+
+  #arrival(): Mail | undefined {
+    const any = this.#wire[this.#random.below(this.#wire.length)]
+    const place = this.#wire.findIndex((mail) =>
+      this.#order === 'any' ? mail === any : mail.from === any?.from && mail.to === any.to,
+    )
+    return place < 0 ? undefined : this.#wire.splice(place, 1)[0]
   }
 
   #checkpoint(k: number, forced: boolean): void {
@@ -98,7 +138,7 @@ export class CrashingGroup {
     const line = greatestLine(this.#alive(), ends)
     const cut = line.map((to, k) => (to > this.#last[k]! ? ('current' as const) : to))
     const named = Object.fromEntries(cut.map((to, k) => [name(k), to]))
-    this.#same('the line in the trace', recoveryLine(this.#trace, failed.map(name)), named)
+    this.#same('the line in the trace', recoveryLine(this.trace, failed.map(name)), named)
     this.#same('the line of the protocol', this.#protocol.recover(failed), cut)
     for (const [k, to] of line.entries())
       if (to < this.#garbage.line[k]!) throw new Error(`${name(k)} goes back behind the line of all`)
@@ -121,19 +161,19 @@ export class CrashingGroup {
   }
 
   #sets(line: Line, undone: readonly Mail[], missing: readonly Mail[]): void {
-    const replay = replaySet(this.#trace, line)
+    const replay = replaySet(this.trace, line)
     for (let k = 0; k < this.#last.length; k++) {
       const mine = replay.filter((id) => this.#mail[Number(id.slice(1))]!.to === k)
       const expected = missing.filter((m) => m.to === k).map((m) => m.id)
       this.#same(`what is replayed to ${name(k)}`, mine, expected)
     }
-    this.#same('what is dropped', dropSet(this.#trace, line).sort(), undone.map((m) => m.id).sort())
+    this.#same('what is dropped', dropSet(this.trace, line).sort(), undone.map((m) => m.id).sort())
     for (const m of missing) if (this.#garbage.messages.has(m.id)) throw new Error(`${m.id} is needed and was freed`)
   }
 
   #free(): void {
     const line = greatestLine(this.#alive(), this.#last)
-    const garbage = garbageSet(this.#trace)
+    const garbage = garbageSet(this.trace)
     this.#same('the line of all', garbage.line, Object.fromEntries(line.map((to, k) => [name(k), to])))
     const free = this.#mail.filter((m) => m.logged !== undefined && (m.undone || (m.y !== undefined && m.y < line[m.to]!)))
     this.#same('the log entries that can go', [...garbage.messages].sort(), free.map((m) => m.id).sort())
@@ -149,7 +189,7 @@ export class CrashingGroup {
     return this.#mail.filter((m) => !m.undone)
   }
 
-  get #trace(): Trace {
+  get trace(): Trace {
     return { objects: this.#last.map((_, k) => name(k)), events: this.#events }
   }
 

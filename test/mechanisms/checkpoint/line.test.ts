@@ -1,23 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PerdureError } from '../../../src/errors.ts'
 import { dropSet, garbageSet, orphanSet, recoveryLine, replaySet } from '../../../src/mechanisms/checkpoint/line.ts'
-import type { Trace, TraceEvent } from '../../../src/mechanisms/checkpoint/trace.ts'
-
-/**
- * One line of a trace, as words: `a send m b`, `b receive m a`, `b replay m a`, `a checkpoint 1`, `a rollback 0`.
- */
-function trace(objects: string, ...lines: string[]): Trace {
-  return { objects: objects.split(' '), events: lines.map(event) }
-}
-
-function event(line: string): TraceEvent {
-  const [object, kind, what, other] = line.split(' ') as [string, string, string, string]
-  if (kind === 'send') return { object, kind, msg: what, to: other }
-  if (kind === 'receive') return { object, kind, msg: what, from: other }
-  if (kind === 'replay') return { object, kind: 'receive', msg: what, from: other, replay: true }
-  if (kind === 'rollback') return { object, kind, to: Number(what) }
-  return { object, kind: 'checkpoint', index: Number(what), forced: false }
-}
+import { trace } from './trace-words.ts'
 
 function codeOf(act: () => unknown): unknown {
   try {
