@@ -3,16 +3,31 @@ import { defineConfig } from 'vitest/config'
 /** The package's own name leads to src/, not to dist/, in tests too. */
 const conditions = ['perdure-src', 'node', 'import', 'module', 'default']
 
+/**
+ * Tests that leave their process as they found it: no variables of the environment, no files, threads or processes but their own.
+ * Their files share processes, and with them the modules, so that the package is imported a few times instead of two hundred.
+ */
+const PURE = 'test/{contract,log,mechanisms,paper,sim,support,testing,types}/**/!(folder|isolation|mutants).test.ts'
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 3,
+    // More than cores: many tests wait for other processes, or for time.
+    maxWorkers: 4,
+    // Of one file, where it says so: a few more than cores, as above.
+    maxConcurrency: 3,
     // A shared machine can be slow for seconds; a test that hangs is told from it by a wide margin.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // The same for what is waited for: a second, which is the default, is less than a busy machine may pause.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/reporter.ts'],
+    // Projects begin in the order of their names: first what has processes of its own and takes long; the short ones fill up the end.
+    projects: [
+      { extends: true, test: { name: 'processes', include: ['test/**/*.test.ts'], exclude: [PURE] } },
+      { extends: true, test: { name: 'pure', include: [PURE], isolate: false } },
+    ],
   },
 })

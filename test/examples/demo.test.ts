@@ -42,11 +42,11 @@ describe('the demo', () => {
     expect(await pairsIn('two')).toEqual(EXPECTED[5_000])
     // However often a task was begun, each length is voted on once.
     expect(output).toMatch(/^17,486 lengths, gave up: karney 0, vincenty 2\d\d \(1 in 7\d\), haversine 0$/m)
-  }, 60_000)
+  })
 
   test('finds the same ten pairs when nobody is killed, and leaves nothing behind unless it was given a key', async () => {
     const [kept, fresh] = await Promise.all([
-      demo(['--towns', '5000', '--no-kill', '--key', 'none', '--nodes', '2']).ended,
+      demo(['--towns', '5000', '--no-kill', '--key', 'none', '--nodes', '1']).ended,
       demo(['--towns', '2000', '--kills', '0', '--nodes', '1', '--url', join(root, 'fresh')]).ended,
     ])
     expect(kept.code, kept.output).toBe(0)
@@ -58,10 +58,10 @@ describe('the demo', () => {
     expect(key).toMatch(/^\w+$/)
     expect(existsSync(join(root, 'fresh', `${key}`))).toBe(false)
     expect(existsSync(join(root, 'fresh', `${key}.trace`))).toBe(false)
-  }, 60_000)
+  })
 
   test('goes on where it was after every one of its processes was killed, when it is given the same key', async () => {
-    const args = ['--towns', '5000', '--tasks', '600', '--key', 'all', '--no-kill']
+    const args = ['--towns', '5000', '--tasks', '600', '--nodes', '2', '--key', 'all', '--no-kill']
     const first = demo(args, 'own group')
     first.watch((text) => {
       const far = /^ (3|4|5|6)\d%/m.test(text)
@@ -77,15 +77,15 @@ describe('the demo', () => {
     const doneBefore = numberIn(output, /^Going on with all: (\d+) of 600 tasks were done or under way\.$/m)
     expect(doneBefore).toBeGreaterThanOrEqual(180)
     expect(doneBefore).toBeLessThan(600)
-    // Each of the four workers can have been in one task when it died.
+    // Each of the two workers can have been in one task when it died.
     const executions = readTrace(join(root, 'all.trace'))
     const repeated = executions.length - new Set(executions.map(({ task }) => task)).size
-    expect(repeated).toBeLessThanOrEqual(4)
+    expect(repeated).toBeLessThanOrEqual(2)
     expect(numberIn(output, /^repeated {2}(\d+) steps?/m)).toBe(repeated)
-    expect(executions.length - executedFirst).toBeLessThanOrEqual(600 - doneBefore + 4)
+    expect(executions.length - executedFirst).toBeLessThanOrEqual(600 - doneBefore + 2)
     expect(numberIn(output, /^doubled {3}(\d+) results/m)).toBe(0)
     expect(await pairsIn('all')).toEqual(EXPECTED[5_000])
-  }, 60_000)
+  })
 
   test('without perdure fails at the first kill and says what is lost', async () => {
     const { code, output } = await demo(['--bare', '--nodes', '2']).ended
@@ -94,13 +94,13 @@ describe('the demo', () => {
     expect(output).toMatch(/^lost {6}all of it/m)
     expect(output).not.toMatch(/^answer/m)
     expect(code).toBe(1)
-  }, 60_000)
+  })
 
   test('without perdure finds the same answer when nobody is killed', async () => {
     const { code, output } = await demo(['--bare', '--no-kill', '--towns', '2000', '--nodes', '2']).ended
     expect(output).toMatch(/^expected {2}the same, and the same 9 pairs after it$/m)
     expect(code).toBe(0)
-  }, 60_000)
+  })
 
   test('refuses what it does not understand with exit code 2, and explains itself', async () => {
     const wrong = await demo(['--nodes', 'many']).ended
@@ -109,7 +109,7 @@ describe('the demo', () => {
     expect(help.code).toBe(0)
     for (const option of ['--seed', '--nodes', '--kills', '--no-kill', '--key', '--towns', '--tasks', '--bare', '--help'])
       expect(help.output).toContain(option)
-  }, 60_000)
+  })
 })
 
 interface Ended {

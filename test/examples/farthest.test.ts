@@ -159,7 +159,7 @@ describe('the shared file of the towns', () => {
     for (const { code, output } of await Promise.all(made)) expect(code, output).toBe(0)
     expect(readdirSync(shared)).toHaveLength(1)
     expect(same(loadTowns(shared), all)).toBe(true)
-  }, 60_000)
+  })
 
   test('gives samples spread evenly over the rows, and refuses more towns than there are', () => {
     expect([...someOf(all, 4).rows]).toEqual([0, 42_768, 85_537, 128_306])
@@ -177,7 +177,7 @@ describe('the same work without perdure', () => {
       EXPECTED[2_000]!.map(({ metres, from, to }) => `${metres.toFixed(3)} m  ${from} - ${to}`),
     )
     expect(code).toBe(0)
-  }, 60_000)
+  })
 
   test('fails, and says so, when one worker is killed', async () => {
     const { code, output } = await finished([...bare, '--tasks', '240', '--nodes', '2'], (soFar) => {
@@ -187,7 +187,7 @@ describe('the same work without perdure', () => {
     })
     expect(output).toMatch(/worker \d+ died \(SIGKILL\), 240 tasks lost: \d+ were done/)
     expect(code).toBe(1)
-  }, 60_000)
+  })
 })
 
 /** Runs Node to its end. `watch` is shown all output so far until it returns true. */

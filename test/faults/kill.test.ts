@@ -13,10 +13,13 @@ import { firstDifference, type Stored, storedIn } from './stored-log.ts'
 /** Rounds that share a folder, of at least two; replay, which every round does twice, stays short that way. */
 const ROUNDS_PER_FOLDER = Math.min(30, Math.ceil(KILL_ROUNDS / 2))
 
-/** The longest a process may own the folder in peace, longer where it takes snapshots; one in four is killed before it has opened it. */
+/** The longest a process may own the folder in peace, longer where it takes snapshots; one in four may be killed before it has opened it. */
 const LONGEST_LIFE_MS = 80
 const LONGEST_WITH_SNAPSHOTS_MS = 400
 const LONGEST_OPENING_MS = 40
+
+/** In half of the rounds everybody may first write so many lines, so that something is shown however busy the machine is. */
+const LINES_FIRST = 100
 
 /**
  * In every second folder the log is cut into segments as small as this, and a snapshot taken whenever one is full: so some kills come
@@ -98,7 +101,9 @@ async function folderOfRounds(
       loops: 4,
       sizes: round % 2 === 0 ? SMALL : null,
     })
-    await killAtSomeMoment(owner, random, sizes ? LONGEST_WITH_SNAPSHOTS_MS : LONGEST_LIFE_MS, totals)
+    const first =
+      round % 4 < 2 ? undefined : () => grownBy(children, LINES_FIRST, [diary, ...guests.map((guest) => `${guest}.diary`)])
+    await killAtSomeMoment(owner, random, sizes ? LONGEST_WITH_SNAPSHOTS_MS : LONGEST_LIFE_MS, first, totals)
     const copy = children.path(`copy-${round}`)
     const stored = await storedIn(folder, copy)
     rmSync(copy, { recursive: true })
@@ -123,13 +128,31 @@ async function folderOfRounds(
   }
 }
 
+/** Until each of these files has so many more lines than now. */
+async function grownBy(children: Children, count: number, files: readonly string[]): Promise<void> {
+  const linesIn = (file: string) => children.lines(file).length
+  await Promise.all(
+    files.map((file) => {
+      const before = linesIn(file)
+      return expect.poll(() => linesIn(file), { interval: 5 }).toBeGreaterThanOrEqual(before + count)
+    }),
+  )
+}
+
 /** Resolves when the process is dead. */
-async function killAtSomeMoment(owner: Child, random: () => number, longestMs: number, totals: Totals): Promise<void> {
-  if (random() < 0.25) {
+async function killAtSomeMoment(
+  owner: Child,
+  random: () => number,
+  longestMs: number,
+  first: (() => Promise<unknown>) | undefined,
+  totals: Totals,
+): Promise<void> {
+  if (first === undefined && random() < 0.5) {
     totals.whileOpening += 1
     await forMs(random() * LONGEST_OPENING_MS)
   } else {
     await owner.event('open')
+    await first?.()
     await forMs(random() * longestMs)
   }
   owner.signal('SIGKILL')

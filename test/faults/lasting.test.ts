@@ -61,9 +61,7 @@ test(
       await next.event('open')
       owner = next
       for (const [which, name] of GUESTS.entries())
-        await expect
-          .poll(() => children.lines(`${name}.diary`).length, { timeout: 20_000 })
-          .toBeGreaterThan((before[which] ?? 0) + 20)
+        await expect.poll(() => children.lines(`${name}.diary`).length).toBeGreaterThan((before[which] ?? 0) + 20)
     }
     for (const each of guests) each.tell({ do: 'stop' })
     await Promise.all(guests.map((each) => each.event('over')))
@@ -95,6 +93,8 @@ test(
       spare = children.start('lasting')
       victim.tell({ do: 'attach', folder, diary: children.path(`${name}.diary`), name, loops: LOOPS })
       if (random() < 0.75) await victim.event('attached')
+      // Some get far, however busy the machine is.
+      if (round % 3 === 0) await expect.poll(() => children.lines(`${name}.diary`).length).toBeGreaterThan(20)
       await pause(random() * LONGEST_LIFE_MS)
       victim.signal('SIGKILL')
       await victim.ended()
@@ -129,7 +129,7 @@ inItsLongVersion(
     await expect.poll(async () => (await waiting()).total).toBe(1)
     victim.signal('SIGKILL')
     await victim.ended()
-    await expect.poll(async () => (await waiting()).total, { timeout: REATTACH_MS + 10_000, interval: 500 }).toBe(0)
+    await expect.poll(async () => (await waiting()).total, { timeout: REATTACH_MS + 30_000, interval: 500 }).toBe(0)
     const prey = await space(site, 'prey')
     await prey.out(['mouse'])
     expect(await prey.count(['mouse'])).toBe(1)

@@ -100,7 +100,7 @@ test('a process killed 20 times in the middle of appending loses nothing that it
     before = log.lastIndex
     await log.close()
   }
-}, 60_000)
+})
 
 describe('a folder has one owner', () => {
   test('in one process', async () => {

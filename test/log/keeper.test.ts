@@ -443,7 +443,7 @@ test('power lost at any call of the system while snapshots are taken, verified, 
     await verify(disk, promised, `power lost at call ${at}`)
   }
   console.log(`power lost at ${tried.length} of ${calls.length} calls`)
-}, 60_000)
+})
 
 test('any call of the system that fails once while snapshots are taken: the site goes on or says that it failed, and nothing is lost', async () => {
   const calls = await callsOfScript()
@@ -468,7 +468,7 @@ test('any call of the system that fails once while snapshots are taken: the site
   }
   console.log(`${2 * tried.length} failing calls: the site went on after ${ends.went_on}, and failed at ${ends.failed}`)
   expect(ends.went_on).toBeGreaterThan(20)
-}, 60_000)
+})
 
 function until(holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {

@@ -258,7 +258,7 @@ describe('malformed bytes', () => {
     const own = new LocalConnection(on.gateway, 'own')
     await on.clock.settle(spaceOver(own.client, 'good').out(['for me']))
     expect(await on.clock.settle(taking)).toEqual(['for me'])
-  }, 60_000)
+  })
 })
 
 /** A frame as a client would send it, of any kind. */

@@ -46,7 +46,10 @@ describe('a program file', () => {
 const SPIN = `
 import { resilient } from 'perdure'
 
-export const spin = resilient('spin', async () => { for (;;); }, { maxTurnMs: 500 })
+const cell = new Int32Array(new SharedArrayBuffer(4))
+
+/** Never ends, and leaves the processor to others meanwhile. */
+export const spin = resilient('spin', async () => { for (;;) Atomics.wait(cell, 0, 0, 10) }, { maxTurnMs: 500 })
 
 export const count = resilient('count', async (p) => {
   let sum = 0
@@ -100,7 +103,8 @@ describe('a body', () => {
 
   test('that changed under a running journal stops with expected and found, and goes on with the code that wrote it', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'k', '--input', '["Ada", 40]']
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'k', '--input', '["Ada"]']
+    shop.hold(7)
     const first = shop.start(...words, '--json')
     await first.line(({ event, text }) => event === 'log' && text === 'step 4 done')
     first.killEverything()
@@ -115,6 +119,7 @@ describe('a body', () => {
     const data = { number: 1, expected: { preview: '"step 1"' }, found: { preview: '"stage 1"' } }
     expect(program.lines.at(-1)).toMatchObject({ error: { code: 'PERDURE_E_DIVERGED', data } })
     shop.write('ten.mjs', TEN_STEPS)
+    shop.letGo(7)
     const mended = await shop.run(...words, '--json')
     expect(mended.lines.at(-1)).toMatchObject({ value: { sum: 55 } })
     expect(shop.effects().filter((line) => line.startsWith('3 '))).toHaveLength(1)
@@ -144,7 +149,8 @@ test('input that cannot travel is refused', async () => {
 describe('others who want the same', () => {
   test('a node name and a folder each belong to one at a time', async () => {
     await using shop = new Workshop()
-    const owner = shop.start('run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--json', '--input', '["Ada", 200]')
+    shop.hold(2)
+    const owner = shop.start('run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--json')
     await owner.line(({ event }) => event === 'started')
     const second = shop.write(
       'second.mjs',
@@ -164,6 +170,7 @@ describe('others who want the same', () => {
       { code: 'PERDURE_E_NODE_TAKEN', message: expect.stringContaining(String(pid)) },
     ])
     expect(lines[0]?.message).toContain('attach: true')
+    shop.letGo(2)
     expect((await owner.done()).lines.at(-1)).toMatchObject({ value: { sum: 55 }, stats: { nodesLost: 0 } })
   })
 })
@@ -272,7 +279,8 @@ describe('a folder', () => {
 
   test('with a torn tail, after everything was killed, opens and goes on from what is before the tear', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'k', '--json', '--input', '["Ada", 40]']
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'k', '--json', '--input', '["Ada"]']
+    shop.hold(7)
     const first = shop.start(...words)
     await first.line(({ event, text }) => event === 'log' && text === 'step 4 done')
     first.killEverything()
@@ -285,6 +293,7 @@ describe('a folder', () => {
     const { lines } = await shop.run('log', '--from', '1', '--limit', '1000', '--json')
     const steps = lines.filter(({ operation }) => operation === 'process.step').length
     expect(steps).toBeGreaterThanOrEqual(4)
+    shop.letGo(7)
     const again = await shop.run(...words)
     expect(again.lines.at(-1)).toMatchObject({ value: { sum: 55 }, stats: { stepsExecuted: 10 - steps } })
   })

@@ -47,10 +47,14 @@ function stateOf(pid: number): string {
 describe('kill -9', () => {
   test('of two node processes during a run changes nothing of its result', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'k', '--json', '--input', '["Ada", 60]']
-    const running = shop.start(...words)
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'k', '--json']
+    shop.hold(4)
+    shop.hold(7)
+    const running = shop.start(...words, '--input', '["Ada"]')
     await killRunner(running, 2)
+    shop.letGo(4)
     await killRunner(running, 5)
+    shop.letGo(7)
     const { code, lines } = await running.done()
     const result = lines.at(-1) ?? {}
     expect(result).toMatchObject({ event: 'result', key: 'k', value: { name: 'Ada', sum: 55 } })
@@ -66,12 +70,14 @@ describe('kill -9', () => {
 
   test('of a node process that has nothing to do is reported, and it is started again', async () => {
     await using shop = new Workshop()
-    const running = shop.start('run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--json', '--input', '["Ada", 150]')
+    shop.hold(5)
+    const running = shop.start('run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--json')
     await stepDone(running, 1)
     const busy = String(running.lines.findLast(({ event }) => event === 'log')?.name)
     const [idle, pid] = [...nodesOf(running.lines)].find(([name]) => name !== busy)!
     process.kill(pid, 'SIGKILL')
     await running.line(({ event, name, pid: other }) => event === 'node' && name === idle && other !== pid)
+    shop.letGo(5)
     const { lines } = await running.done()
     expect(lines.at(-1)).toMatchObject({ value: { sum: 55 }, stats: { nodesLost: 1, runsResumed: 0 } })
     expectTenSteps(shop, 0)
@@ -81,9 +87,10 @@ describe('kill -9', () => {
     await using shop = new Workshop()
     const file = shop.write(
       'blocked.mjs',
-      `import { resilient } from 'perdure'
+      `import { existsSync } from 'node:fs'
+       import { resilient } from 'perdure'
        export const giver = resilient('giver', async (p) => {
-         await p.sleep(1_500)
+         while (!(await p.step('look', () => existsSync('killed')))) await p.sleep(20)
          await p.space('jobs').out(['go', 1])
        })
        export default resilient('blocked', async (p) => {
@@ -95,21 +102,26 @@ describe('kill -9', () => {
     const running = shop.start('run', file, '--nodes', '2', '--json')
     const waits = await running.line(({ event, reason }) => event === 'progress' && String(reason).includes('waits in space.in'))
     process.kill(nodesOf(running.lines).get(String(waits.node))!, 'SIGKILL')
+    shop.write('killed', '')
     const { lines } = await running.done()
     expect(lines.at(-1)).toMatchObject({ value: { n: 1, left: 0 }, stats: { nodesLost: 1 } })
   })
 
   test('of everything: the same command with the same key goes on, and repeats no finished step', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'all', '--json', '--input', '["Ada", 60]']
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'all', '--json', '--input', '["Ada"]']
+    shop.hold(6)
+    shop.hold(9)
     const first = shop.start(...words)
     await stepDone(first, 4)
     first.killEverything()
     expect((await first.done()).lines.at(-1)?.event).not.toBe('result')
+    shop.letGo(6)
     const second = shop.start(...words)
     await stepDone(second, 7)
     second.killEverything()
     await second.done()
+    shop.letGo(9)
     const { code, lines } = await shop.run(...words)
     expect(code).toBe(0)
     expect(lines.at(-1)).toMatchObject({ event: 'result', value: { name: 'Ada', sum: 55 }, stats: { runsResumed: 1 } })
@@ -121,7 +133,8 @@ describe('kill -9', () => {
 
   test('of the owner alone ends its node processes too', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'own', '--json', '--input', '["Ada", 60]']
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'own', '--json', '--input', '["Ada"]']
+    shop.hold(5)
     const first = shop.start(...words)
     await stepDone(first, 2)
     const nodes = [...nodesOf(first.lines).values()]
@@ -130,6 +143,7 @@ describe('kill -9', () => {
     // Ends when the last process that holds its output has ended.
     await first.done()
     for (const pid of nodes) expect(stateOf(pid)).toMatch(/^Z?$/)
+    shop.letGo(5)
     const { lines } = await shop.run(...words)
     expect(lines.at(-1)).toMatchObject({ value: { sum: 55 } })
     expectTenSteps(shop, 1)

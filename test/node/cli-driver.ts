@@ -14,8 +14,8 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COMMAND = join(ROOT, 'dist', 'node', 'cli.js')
 
-/** A shared machine can be slow for seconds. */
-const PATIENCE_MS = process.env.PERDURE_FAULT_ROUNDS === undefined ? 50_000 : 120_000
+/** A shared machine can be slow for many seconds. Less than a test may take, so that what was printed so far is told. */
+const PATIENCE_MS = process.env.PERDURE_FAULT_ROUNDS === undefined ? 100_000 : 600_000
 
 export type Line = Readonly<Record<string, unknown>>
 
@@ -45,6 +45,15 @@ export class Workshop implements AsyncDisposable {
   write(name: string, text: string): string {
     writeFileSync(this.path(name), text)
     return name
+  }
+
+  /** Step `step` of `TEN_STEPS` waits before it takes effect, until it is let go: what is to happen before it does, on any machine. */
+  hold(step: number): void {
+    this.write(`hold-${step}`, '')
+  }
+
+  letGo(step: number): void {
+    rmSync(this.path(`hold-${step}`))
   }
 
   /** The lines of a file that programs append to. */
@@ -221,15 +230,16 @@ export function nodesOf(lines: readonly Line[]): ReadonlyMap<string, number> {
 
 /** A program of ten steps, each of which appends its idempotency key to a file, so that it can be seen what was done twice. */
 export const TEN_STEPS = `
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { resilient } from 'perdure'
 
-export default resilient('ten', async (p, name = 'nobody', waitMs = 20) => {
+export default resilient('ten', async (p, name = 'nobody', waitMs = 10) => {
   let sum = 0
   for (let n = 1; n <= 10; n++) {
     sum += await p.step('step ' + n, async ({ idempotencyKey }) => {
-      await setTimeout(waitMs)
+      do await setTimeout(waitMs)
+      while (existsSync('hold-' + n))
       appendFileSync('effects', n + ' ' + idempotencyKey + '\\n')
       return n
     })

@@ -130,14 +130,16 @@ describe('perdure run', () => {
 
   test('stopped by SIGINT says how to go on, and the same command with the key goes on', async () => {
     await using shop = new Workshop()
-    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'stopped', '--input', '["Ada", 100]']
+    const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '1', '--key', 'stopped', '--input', '["Ada", 10]']
+    shop.hold(6)
     const running = shop.start(...words)
     await running.until(() => running.stderr.includes('step 3 done'), 'the third step')
     running.signal('SIGINT')
     const { code, stderr } = await running.done()
     expect(code).toBe(1)
-    expect(stderr).toContain(`perdure run ten.mjs --input '["Ada", 100]' --key stopped --url ./perdure-data`)
+    expect(stderr).toContain(`perdure run ten.mjs --input '["Ada", 10]' --key stopped --url ./perdure-data`)
     expect(stderr).not.toContain('PERDURE_E')
+    shop.letGo(6)
     const again = await shop.run(...words, '--json')
     expect(again.lines.at(-1)).toMatchObject({ value: { name: 'Ada', sum: 55 }, stats: { nodesLost: 0 } })
     expect(new Set(shop.effects().map((line) => line.split(' ')[0])).size).toBe(10)
@@ -167,13 +169,13 @@ test.skipIf(!HAS_SCRIPT)(
     const frames = sent.split('\u001b[?2026h').map(stripVTControlCharacters)
     for (const line of frames.join('\n').split(/\r?\n/)) expect(line.length).toBeLessThanOrEqual(80)
     const all = frames.join('\n')
-    expect(all).toMatch(/ten\/live · running · \d s/)
+    expect(all).toMatch(/ten\/live · running · \d+ s/)
     expect(all).toMatch(/node-1 +pid \d+ +(1 run|0 runs)/)
     expect(all).toMatch(/so far +[1-9] steps executed/)
     expect(all).toMatch(/│ node-[12] ten\/live: step 3 done/)
     expect(all).toMatch(/│ node-[12]: a line of the body/)
     // The block gives way to the last word.
-    expect(frames.at(-1)).toMatch(/^\s*ten\/live · done · \d s\s+10 steps executed, .*\s+\{ name: 'Ada', sum: 55 \}\s*$/)
+    expect(frames.at(-1)).toMatch(/^\s*ten\/live · done · \d+ s\s+10 steps executed, .*\s+\{ name: 'Ada', sum: 55 \}\s*$/)
   },
 )
 
@@ -281,7 +283,20 @@ describe('help and wrong usage', () => {
     const commands = stdout.slice(stdout.indexOf('Commands:'))
     const listed = [...commands.matchAll(/^ {2}(\w[\w-]*) /gm)].map(([, name]) => name)
     const controls = ['restart', 'migrate', 'pause', 'resume', 'drain', 'stop']
-    expect(listed).toEqual(['run', 'ps', 'show', 'cancel', ...controls, 'tuples', 'nodes', 'faults', 'log', 'help'])
+    expect(listed).toEqual([
+      'run',
+      'ps',
+      'show',
+      'cancel',
+      ...controls,
+      'tuples',
+      'nodes',
+      'faults',
+      'log',
+      'checkpoints',
+      'ariel',
+      'help',
+    ])
     expect(stdout).not.toContain('monitor')
   })
 

@@ -4,9 +4,9 @@ import { nodesOf, type Running, Workshop } from './cli-driver.ts'
 
 const STEPS = 60
 
-/** Steps of some milliseconds; each says who executes it, and when. */
+/** Steps of some milliseconds; each says who executes it, and when. One of them lasts until somebody has been killed. */
 const PROGRAM = `
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { resilient } from 'perdure'
 
 export default resilient('paced', async (p) => {
@@ -14,7 +14,8 @@ export default resilient('paced', async (p) => {
     await p.step('pause', async ({ idempotencyKey }) => {
       appendFileSync('effects', [n, process.pid, idempotencyKey, performance.timeOrigin + performance.now()].join(' ') + '\\n')
       console.error('step ' + n)
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      do await new Promise((resolve) => setTimeout(resolve, 5))
+      while (n === ${STEPS - 10} && !existsSync('killed'))
     })
   }
   return ${STEPS}
@@ -49,12 +50,14 @@ describe('kill -9 of one copy of two', () => {
       await using shop = new Workshop()
       const running = shop.start('run', shop.write('paced.mjs', PROGRAM), '--nodes', '2', '--key', 'k', '--json')
       const executor = (await begun(shop, running, 20)).pid
+      await running.until(() => nodesOf(running.lines).size === 2, 'both workers')
       const workers = [...nodesOf(running.lines).values()]
       expect(workers).toContain(executor)
       const victim = which === 'that executes the step' ? executor : (workers.find((pid) => pid !== executor) ?? 0)
       const last = Math.max(...effectsOf(shop).map(({ number }) => number))
       const killedMs = performance.timeOrigin + performance.now()
       process.kill(victim, 'SIGKILL')
+      shop.write('killed', '')
       const { lines, code } = await running.done()
       expect(code).toBe(0)
       expect(lines.at(-1)).toMatchObject({ value: STEPS, stats: { nodesLost: 1, runsResumed: 0, stepsExecuted: STEPS } })

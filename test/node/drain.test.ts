@@ -3,16 +3,21 @@ import { expect, test } from 'vitest'
 import { Workshop } from './cli-driver.ts'
 
 const DEFINITIONS = `
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { resilient } from 'perdure'
 
-/** Each step takes a while, and says so before it begins: what is executed twice is there twice. */
+/**
+ * Each step takes a while, and says so before it begins: what is executed twice is there twice. No run is over before it may be, so
+ * that what is to happen under load does: with ms it waits before its last step, without in each.
+ */
 export const busy = resilient('busy', async (p, steps, ms) => {
   for (let n = 1; n <= steps; n += 1) {
+    if (n === steps && ms !== null) await p.space('box').rd(['may end'])
     await p.step('step ' + n, async ({ idempotencyKey }) => {
       appendFileSync('effects', idempotencyKey + ' ' + process.pid + '\\n')
-      await setTimeout(ms)
+      if (ms === null) while (!existsSync('may-end')) await setTimeout(5)
+      else await setTimeout(ms)
     })
   }
   return steps
@@ -20,9 +25,10 @@ export const busy = resilient('busy', async (p, steps, ms) => {
 `
 
 /** Runs RUNS times STEPS steps on a and b, two workers each, and does something meanwhile. */
-const program = (meanwhile: string, runs: number, steps: number, ms: number) => `
+const program = (meanwhile: string, runs: number, steps: number, ms: number | null) => `
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { host, open, start } from 'perdure'
+import { host, open, space, start } from 'perdure'
 import { busy } from './definitions.mjs'
 
 const site = await open('./perdure-data')
@@ -36,12 +42,14 @@ const nodesUsed = async () => {
 }
 const said = {}
 ${meanwhile}
+writeFileSync('may-end', '')
+await (await space(site, 'box')).out(['may end'])
 said.results = [...new Set(await Promise.all(handles.map((handle) => handle.result())))]
 console.log(JSON.stringify(said))
 await site.close()
 `
 
-async function executed(meanwhile: string, runs = 24, steps = 12, ms = 15) {
+async function executed(meanwhile: string, runs = 24, steps = 12, ms: number | null = 15) {
   await using shop = new Workshop()
   shop.write('definitions.mjs', DEFINITIONS)
   const { code, lines, stderr } = await shop.node(shop.write('main.mjs', program(meanwhile, runs, steps, ms)))
@@ -97,12 +105,13 @@ test('migrating every run back and forth under load: 0 steps repeated', async ()
 test('a step longer than drainMs is cut off and executed again elsewhere, under the same key', async () => {
   const { said, keys, steps } = await executed(
     `
-    await setTimeout(300)
+    const begun = () => { try { return readFileSync('effects', 'utf8').split('\\n').length - 1 } catch { return 0 } }
+    while (begun() < 4) await setTimeout(5)
     said.drained = await a.drain({ drainMs: 100 })
   `,
     4,
     1,
-    1_000,
+    null,
   )
   expect(said).toMatchObject({ drained: { runs: 2, handedOver: 0, cutOff: 2 }, results: [1] })
   expect(steps).toBe(4)

@@ -67,7 +67,7 @@ test('kill -9 of a worker in a step: the files are as the recorded steps left th
   expect(roots()).toHaveLength(1)
   const [first = ''] = shop.effects('in-step')
   const [path, pid] = first.split(' ')
-  expect([...nodesOf(running.lines).values()]).toContain(Number(pid))
+  await running.until(() => [...nodesOf(running.lines).values()].includes(Number(pid)), 'the name of its process')
   process.kill(Number(pid), 'SIGKILL')
   const { lines, code } = await running.done()
   expect(lines.at(-1)).toMatchObject({ value: EXPECTED, stats: { nodesLost: 1, runsResumed: 1 } })

@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { open, resilient, type Site, start } from 'perdure'
+import { open, resilient, type Site, space, start } from 'perdure'
 import {
   activeReplication,
   dependable,
@@ -98,7 +98,7 @@ async function placesOf(site: Site): Promise<readonly (string | null)[]> {
 
 /** Two members of a vote on one node would be lost together with it, and of a view of two none can be spared. */
 function inAllPlaces(site: Site): Promise<void> {
-  return expect.poll(() => placesOf(site), { timeout: 10_000, interval: 20 }).toEqual(NODES)
+  return expect.poll(() => placesOf(site), { interval: 20 }).toEqual(NODES)
 }
 
 /** Deposits until told to stop; what came back must be 1, 2, 3, … */
@@ -112,7 +112,7 @@ function depositing(account: { deposit(amount: number): Promise<number> }) {
   over.catch(() => undefined)
   const more = (n: number) => {
     const from = answers.length
-    return expect.poll(() => answers.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(from + n)
+    return expect.poll(() => answers.length, { interval: 5 }).toBeGreaterThan(from + n)
   }
   return {
     more,
@@ -199,9 +199,10 @@ test('p.call: kill -9 of the process that executes a run: each of its calls has 
   const depositor = resilient('depositor', async (_p, _times: number): Promise<number[]> => [])
   const times = 30
   const handle = await start(site, depositor, 'r', [times])
-  await expect.poll(() => scene.executed.length, { interval: 5, timeout: 10_000 }).toBeGreaterThan(5)
+  await expect.poll(() => scene.executed.length, { interval: 5 }).toBeGreaterThan(5)
   await scene.kill('r1')
   await scene.start('runs', 'r2')
+  await (await space(site, 'orders')).out(['go on'])
   expect(await handle.result()).toEqual(Array.from({ length: times }, (_, n) => n + 1))
   expect(await handle.status()).toMatchObject({ attempt: 2 })
   expect(await account.deposit(1)).toBe(times + 1)

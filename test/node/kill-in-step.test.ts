@@ -25,7 +25,7 @@ test('kill -9 of a worker in a step: the step is repeated under the same key, wh
   await running.until(() => running.stderr.includes('in the step'), 'the step')
   const [first = ''] = shop.effects('in-step')
   const [key, attempt, fence, pid] = first.split(' ')
-  expect([...nodesOf(running.lines).values()]).toContain(Number(pid))
+  await running.until(() => [...nodesOf(running.lines).values()].includes(Number(pid)), 'the name of its process')
   process.kill(Number(pid), 'SIGKILL')
   const { lines, code } = await running.done()
   const [, second = '', ...more] = shop.effects('in-step')

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { host, open, resilient, run, space, start } from 'perdure'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'perdure-lost-blob-'))
 const elsewhere = mkdtempSync(join(tmpdir(), 'perdure-lost-blob-'))
@@ -30,7 +30,7 @@ describe('a blob that a journal needs and that is gone', () => {
     const before = await open(data)
     const node = await host(before, 'here', [reads])
     await start(before, reads, 'k', [])
-    await vi.waitFor(async () => expect((await run(before, reads, 'k').status()).reason).toContain('space.in'), 10_000)
+    await expect.poll(async () => (await run(before, reads, 'k').status()).reason).toContain('space.in')
     await node.close()
     await before.close()
     move(join(data, 'blobs'), elsewhere)

@@ -1,6 +1,6 @@
 /** A process that joins and is never heard of again: stopped before its first heartbeat. */
 import { host, open, resilient, start } from 'perdure'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { attachedSite } from '../../src/log/site.ts'
 import { connectSocket } from '../../src/node/connect.ts'
@@ -28,7 +28,7 @@ test('a node that never beats is suspected, then fenced, and its runs go on else
   )
   await host(mute, 'mute', [stuck])
   const handle = await start(owner, stuck, 'k', [])
-  await vi.waitFor(() => expect(executed).toHaveLength(1), 5_000)
+  await expect.poll(() => executed.length).toBe(1)
   await using _ = await host(owner, 'other', [stuck])
   expect((await handle.status()).node).toBe('mute')
   expect(await handle.result()).toBe('elsewhere')

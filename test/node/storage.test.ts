@@ -56,7 +56,7 @@ test('as it is built, a site under load takes snapshots on a thread, trims its l
     await fill(site, found + 1, found + 3)
   }
   expect(logIds[0]).toBe(logIds[1])
-}, 60_000)
+})
 
 describe('a backup', () => {
   test('holds everything up to the call, and the site goes on as if nothing had been', async () => {

@@ -13,7 +13,7 @@ import { savedRuns } from '../../src/mechanisms/process/machine/snapshot.ts'
 import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 
 const SEEDS = Number(process.env.PERDURE_COPIES_SEEDS ?? 15)
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 13)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 26)
 
 /** A planted bug must be found within so many. */
 const SEEDS_FOR_A_BUG = 200

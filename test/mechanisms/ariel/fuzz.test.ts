@@ -106,7 +106,7 @@ test(`SPEC 8: of ${SCRIPTS} mutated scripts none crashes or hangs the translator
   }
   // Otherwise the mutations would be so coarse that only the parser's error paths were tried.
   expect(good).toBeGreaterThan(SCRIPTS / 20)
-}, 15_000)
+})
 
 function changed(script: string, once: string, before: ReturnType<typeof compile>): boolean {
   if (!before.ok || once === script) return false

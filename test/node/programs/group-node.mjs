@@ -40,13 +40,14 @@ export class Ledger {
   }
 }
 
-/** Deposits 1 so often, slowly enough to be killed meanwhile. */
+/** Deposits 1 so often, and once it is half through waits to be told to go on: it is killed before. */
 export const depositor = resilient('depositor', async (p, /** @type {number} */ times) => {
   const accounts = groupNamed('accounts', 'k')
   const balances = []
   for (let n = 0; n < times; n++) {
     balances.push(await p.call(/** @type {Account} */ (accounts), 'deposit', 1))
-    await p.sleep(10)
+    if (n === times / 2) await p.space('orders').rd(['go on'])
+    await p.sleep(1)
   }
   return balances
 })

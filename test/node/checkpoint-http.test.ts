@@ -1,0 +1,300 @@
+/** The networked service: real HTTP, real processes with the proxies they have downloaded, killed with -9. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { misfit } from '../../src/mechanisms/checkpoint/attached/schema.ts'
+import { OPERATIONS } from '../../src/mechanisms/checkpoint/attached/schemas.ts'
+import { type CheckpointServer, serveCheckpoints } from '../../src/node/checkpoint-http.ts'
+import { open } from '../../src/node/open.ts'
+
+const PROGRAMS = join(import.meta.dirname, 'programs')
+const python = spawnSync('python3', ['--version'])
+const NO_PYTHON = python.status === 0 ? undefined : 'python3 is not installed'
+
+let folder = ''
+let closing: (() => Promise<unknown>)[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'perdure-http-'))
+  closing = [() => rm(folder, { recursive: true, force: true })]
+})
+
+afterEach(async () => {
+  for (const close of closing.reverse()) await close()
+})
+
+async function served(url = 'memory:', options: Parameters<typeof serveCheckpoints>[1] = {}): Promise<CheckpointServer> {
+  const site = await open(url)
+  closing.push(() => site.close())
+  return serveCheckpoints(site, options)
+}
+
+async function call(server: { readonly url: string }, operation: string, body: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(`${server.url}/checkpoint/${operation}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return { status: response.status, body: (await response.json()) as Record<string, never> }
+}
+
+const ATTACH = { context: 'bank', member: 'a', boot: 'first', epoch: 0, index: -1, edges: [] }
+
+describe('the networked service', () => {
+  test('answers every operation as its OpenAPI document says', async () => {
+    const server = await served()
+    const response = await fetch(`${server.url}/checkpoint/openapi.json`)
+    const document = (await response.json()) as { openapi: string; paths: Record<string, { post?: Operation }> }
+    expect(document.openapi).toBe('3.1.0')
+    const of = { context: 'bank', member: 'a', incarnation: 1, epoch: 0 }
+    const report = { ...of, index: 1, edges: [], needs: [] }
+    const check = { ...report, message: 'm', from: 0, sentEpoch: 0, sent: 0, interval: 1 }
+    const calls: [string, object][] = [
+      ['create', { context: 'bank' }],
+      ['attach', ATTACH],
+      ['report', report],
+      ['check', check],
+      ['wait', { ...of, waitMs: 0 }],
+      ['unavailable', { ...of, index: 1 }],
+      ['halted', report],
+      ['recover', { context: 'bank', failed: ['a'] }],
+      ['wait', { ...of, waitMs: 0 }],
+      ['detach', { ...of, epoch: 1 }],
+      ['delete', { context: 'bank' }],
+    ]
+    const documented = Object.keys(document.paths).filter((path) => document.paths[path]!.post)
+    expect(documented).toEqual(Object.keys(OPERATIONS).map((name) => `/checkpoint/${name}`))
+    expect(new Set(calls.map(([name]) => name)).size).toBe(documented.length)
+    for (const [name, body] of calls) {
+      const { post } = document.paths[`/checkpoint/${name}`]!
+      expect(misfit(post!.requestBody.content['application/json'].schema, body), name).toBeUndefined()
+      const answer = await call(server, name, body)
+      expect(answer.status, `${name}: ${JSON.stringify(answer.body)}`).toBe(200)
+      expect(misfit(post!.responses[200].content['application/json'].schema, answer.body), name).toBeUndefined()
+    }
+  })
+
+  test('refuses what does not fit its schemas, and says why', async () => {
+    const server = await served()
+    const refusals: [string, unknown, number][] = [
+      ['create', {}, 400],
+      ['create', { context: '' }, 400],
+      ['create', { context: 'bank', more: 1 }, 400],
+      ['create', '{"context":', 400],
+      ['create', [], 400],
+      ['report', { ...ATTACH }, 400],
+      ['attach', ATTACH, 404],
+      ['attach', { ...ATTACH, edges: new Array(1_025).fill([0, 1, 0, 0, 0]) }, 400],
+      ['attach', { ...ATTACH, callback: 'http://example.com/hook' }, 400],
+      ['recover', { context: 'bank', failed: [] }, 400],
+      ['constructor', {}, 404],
+      ['create', `{"context":"${'x'.repeat(300_000)}"}`, 413],
+    ]
+    for (const [operation, body, status] of refusals) {
+      const answer = await call(server, operation, body)
+      expect(answer.status, operation).toBe(status)
+      expect(answer.body).toEqual({ code: expect.stringMatching(/^PERDURE_E_/), message: expect.any(String) })
+    }
+    expect((await call(server, 'create', { context: 'bank' })).status).toBe(200)
+  })
+
+  test('refuses edges and intervals that cannot be, and goes on', async () => {
+    const server = await served()
+    await call(server, 'create', { context: 'bank' })
+    await call(server, 'attach', ATTACH)
+    const report = { context: 'bank', member: 'a', incarnation: 1, epoch: 0, index: 0, edges: [], needs: [] }
+    for (const wrong of [{ edges: [[5, 1, 0, 0, 0]] }, { index: 2 ** 30 }, { epoch: 7 }, { edges: [[0, 1, 0, 2 ** 30, 0]] }])
+      expect((await call(server, 'report', { ...report, ...wrong })).status).toBe(400)
+    expect((await call(server, 'report', { ...report, incarnation: 2 })).status).toBe(409)
+    expect((await call(server, 'report', report)).status).toBe(200)
+  })
+
+  test('does not serve pages of other origins, other names than its own, or bodies that are not declared as JSON', async () => {
+    const server = await served()
+    const body = { context: 'bank' }
+    expect((await call(server, 'create', body, { origin: 'https://example.com' })).status).toBe(403)
+    expect((await call(server, 'create', body, { 'content-type': 'text/plain' })).status).toBe(415)
+    expect((await fetch(`${server.url}/checkpoint/create`)).status).toBe(405)
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = { host: 'rebound.example.com', 'content-type': 'application/json' }
+      const sent = request(`${server.url}/checkpoint/create`, { method: 'POST', headers }, ({ statusCode }) =>
+        resolve(statusCode),
+      )
+      sent.on('error', reject)
+      sent.end(JSON.stringify(body))
+    })
+    expect(status).toBe(403)
+  })
+
+  test('wants the token it was given, and for other machines TLS as well', async () => {
+    const server = await served('memory:', { token: 'secret' })
+    const body = { context: 'bank' }
+    expect((await call(server, 'create', body)).status).toBe(401)
+    expect((await call(server, 'create', body, { authorization: 'Bearer wrong' })).status).toBe(401)
+    expect((await call(server, 'create', body, { authorization: 'Bearer secret' })).status).toBe(200)
+    await expect(served('memory:', { host: '0.0.0.0', token: 'secret' })).rejects.toMatchObject({ code: 'PERDURE_E_USAGE' })
+  })
+
+  test('keeps contexts, checkpoints and decisions over a restart', async () => {
+    const first = await open(join(folder, 'site'))
+    const server = await serveCheckpoints(first)
+    await call(server, 'create', { context: 'bank' })
+    await call(server, 'attach', ATTACH)
+    await call(server, 'attach', { ...ATTACH, member: 'b' })
+    const of = { context: 'bank', member: 'a', incarnation: 1, epoch: 0 }
+    const check = { ...of, index: 3, edges: [], needs: [], message: 'm', from: 1, sentEpoch: 0, sent: 2, interval: 3 }
+    const decided = await call(server, 'check', check)
+    await first.close()
+    const again = await served(join(folder, 'site'))
+    expect(await call(again, 'check', check)).toEqual(decided)
+    const recovering = call(again, 'recover', { context: 'bank', failed: ['a', 'b'] })
+    expect((await recovering).body).toEqual({ epoch: 1, line: { a: 3, b: 0 } })
+  })
+})
+
+interface Operation {
+  readonly requestBody: { readonly content: { readonly 'application/json': { readonly schema: never } } }
+  readonly responses: { readonly 200: { readonly content: { readonly 'application/json': { readonly schema: never } } } }
+}
+
+interface Line {
+  readonly to?: string
+  readonly wire?: unknown
+  readonly receipt?: string
+  readonly id?: number
+  readonly ready?: string
+  readonly ball?: number
+  readonly got?: number
+  readonly end?: number[]
+  readonly safe?: boolean
+}
+
+/** Two programs and the pipes between them: what is not acknowledged is sent again to the next life. */
+class Court {
+  readonly lines: (Line & { readonly by: string })[] = []
+  readonly #programs = new Map<string, ChildProcess>()
+  readonly #unacknowledged = new Map<string, Map<number, unknown>>()
+  #id = 0
+  #wake: () => void = () => undefined
+
+  start(name: string, command: string, words: string[]): void {
+    const program = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] })
+    program.stdin.on('error', () => undefined)
+    this.#programs.set(name, program)
+    createInterface({ input: program.stdout }).on('line', (text) => this.#hear(name, JSON.parse(text)))
+  }
+
+  say(name: string, line: object): void {
+    this.#programs.get(name)!.stdin!.write(`${JSON.stringify(line)}\n`)
+  }
+
+  async kill(name: string): Promise<void> {
+    const program = this.#programs.get(name)!
+    if (program.exitCode !== null || program.signalCode !== null) return
+    const gone = new Promise((resolve) => program.once('exit', resolve))
+    program.kill('SIGKILL')
+    await gone
+  }
+
+  async close(): Promise<void> {
+    for (const name of this.#programs.keys()) await this.kill(name)
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds())
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+  }
+
+  #hear(by: string, line: Line): void {
+    this.lines.push({ ...line, by })
+    if (line.to !== undefined) {
+      this.#id++
+      const id = this.#id
+      this.#mailOf(line.to).set(id, line.wire)
+      this.say(line.to, { wire: line.wire, id })
+    }
+    if (line.receipt !== undefined) this.#mailOf(by).delete(line.id!)
+    if (line.ready !== undefined) for (const [id, wire] of this.#mailOf(by)) this.say(by, { wire, id })
+    this.#wake()
+  }
+
+  #mailOf(name: string): Map<number, unknown> {
+    const mail = this.#unacknowledged.get(name) ?? new Map()
+    this.#unacknowledged.set(name, mail)
+    return mail
+  }
+}
+
+describe('programs with downloaded proxies', () => {
+  async function downloads(server: CheckpointServer): Promise<{ mjs: string; py: string }> {
+    const files = { mjs: join(folder, 'proxy.mjs'), py: join(folder, 'proxy.py') }
+    for (const [name, file] of Object.entries(files))
+      await writeFile(file, await (await fetch(`${server.url}/checkpoint/proxy.${name}`)).text())
+    return files
+  }
+
+  test.skipIf(NO_PYTHON !== undefined)(
+    `a Node and a Python program play on when one is killed with -9, and when the service is away (${NO_PYTHON ?? 'python3 is there'})`,
+    async () => {
+      const site = await open(join(folder, 'site'))
+      const server = await serveCheckpoints(site)
+      const { mjs, py } = await downloads(server)
+      await call(server, 'create', { context: 'court' })
+      const court = new Court()
+      closing.push(() => court.close())
+      const start = {
+        js: () =>
+          court.start('js', process.execPath, [
+            join(PROGRAMS, 'attached-member.mjs'),
+            ...[server.url, 'js', join(folder, 'js'), pathToFileURL(mjs).href],
+          ]),
+        py: () => court.start('py', 'python3', [join(PROGRAMS, 'attached_member.py'), server.url, 'py', join(folder, 'py'), py]),
+      }
+      const reaches = (ball: number, from: number) =>
+        court.until(() => court.lines.slice(from).some((line) => line.ball === ball))
+      start.js()
+      start.py()
+      await court.until(() => court.lines.filter(({ ready }) => ready).length === 2)
+      court.say('js', { serve: 'py', limit: 200 })
+      for (const [name, ball] of [
+        ['py', 43],
+        ['js', 84],
+      ] as const) {
+        await reaches(ball, 0)
+        await court.kill(name)
+        const from = court.lines.length
+        start[name]()
+        await court.until(() => court.lines.slice(from).some(({ ready }) => ready === name))
+      }
+      await reaches(120, 0)
+      await site.close()
+      const away = court.lines.length
+      // Nobody answers: they play on.
+      const before = Math.max(...court.lines.map(({ ball }) => ball ?? 0))
+      await reaches(before + 12, away)
+      court.say('js', { ask: 'mode' })
+      await court.until(() => court.lines.some(({ safe }) => safe))
+      const again = await open(join(folder, 'site'))
+      closing.push(() => again.close())
+      await serveCheckpoints(again, { port: Number(new URL(server.url).port) })
+      await court.until(() => court.lines.some(({ end }) => end))
+      // It learns that the service is back within a pause between two attempts, so this ends.
+      while (court.lines.findLast(({ safe }) => safe !== undefined)!.safe) {
+        const asked = court.lines.length
+        court.say('js', { ask: 'mode' })
+        await court.until(() => court.lines.slice(asked).some(({ safe }) => safe !== undefined))
+      }
+      const end = court.lines.find((line) => line.end)!.end
+      expect(end).toEqual(Array.from({ length: 100 }, (_, k) => 2 * k + 2))
+      // At every moment each has been given every ball so far, once: js the even ones, py the odd ones.
+      for (const { ball, got } of court.lines) if (ball !== undefined) expect(got).toBe(Math.ceil(ball / 2))
+    },
+  )
+})
