@@ -51,7 +51,8 @@ export function parse(script: string): { readonly tree: Script; readonly diagnos
   return { tree, diagnostics: reports.inOrder() }
 }
 
-interface Analysis {
+/** What is known of a script, with errors or without; what stands in a language server is made from it. */
+export interface Analysis {
   readonly tree: Script
   readonly source: Source
   readonly reports: Reports
@@ -59,7 +60,7 @@ interface Analysis {
   readonly plant: Plant
 }
 
-function analyse(script: string, options: CompileOptions): Analysis {
+export function analyse(script: string, options: CompileOptions): Analysis {
   const source = new Source(script)
   const reports = new Reports(source)
   const tree = parseScript(source, reports)

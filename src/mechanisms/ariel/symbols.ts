@@ -17,13 +17,13 @@ export interface Bounds {
 }
 
 export class Symbols {
-  readonly #definitions: ReadonlyMap<string, Definition>
+  readonly definitions: ReadonlyMap<string, Definition>
   readonly #reports: Reports
   readonly #silent: boolean
 
   /** `incomplete`: an include is missing, so that what looks undefined may be defined there. */
   constructor(definitions: ReadonlyMap<string, Definition>, reports: Reports, incomplete: 'complete' | 'incomplete') {
-    this.#definitions = definitions
+    this.definitions = definitions
     this.#reports = reports
     this.#silent = incomplete === 'incomplete'
   }
@@ -61,10 +61,10 @@ export class Symbols {
   /** The value without bounds; A010 if the symbol is not defined. */
   value({ kind, value, text, closed, start, end }: Numeral): number | undefined {
     if (kind !== 'symbol') return value
-    const definition = this.#definitions.get(text)
+    const definition = this.definitions.get(text)
     if (definition !== undefined) return definition.value
     if (closed && !this.#silent) {
-      const hint = suggestion(text, this.#definitions.keys())
+      const hint = suggestion(text, this.definitions.keys())
       this.#reports.add('A010', { start, end }, `{${text}} is not defined${hint}: define it in an included file`)
     }
     return undefined
