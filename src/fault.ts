@@ -35,10 +35,12 @@ export const FAULTS = {
   'member-late': 'a member gave no answer in time, and the group did without it',
   'minority-vote': 'a member voted for another answer than the group decided on',
   'output-refused': 'what a chosen attempt had put out was not taken, as by a space without room',
+  'rolled-back': 'members of a checkpoint group failed, and the group went back to a consistent line',
   stranded: 'a member can never return: nothing is left from which its state could be built again',
   suspected: 'nothing was heard of a node or member for longer than agreed; it may be slow only',
   suspended: 'a member had too many faults and is not asked any more',
   'view-changed': 'members left or joined: calls from here on go to others',
+  wedged: 'a member failed too often at the same place and is not built again until somebody names it in a recovery',
 } as const
 
 export type FaultCode = keyof typeof FAULTS

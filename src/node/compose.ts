@@ -9,6 +9,8 @@ import { Gateway } from '../log/gateway.ts'
 import type { Log } from '../log/log.ts'
 import type { RebuildOptions } from '../log/replay.ts'
 import { Replica } from '../log/replica.ts'
+import { AttachedMachine } from '../mechanisms/checkpoint/attached/machine.ts'
+import { CheckpointMachine } from '../mechanisms/checkpoint/machine/machine.ts'
 import { GroupMachine } from '../mechanisms/group/machine/machine.ts'
 import { ProcessMachine } from '../mechanisms/process/machine/machine.ts'
 import { SpaceMachine } from '../mechanisms/space/machine/machine.ts'
@@ -23,7 +25,11 @@ export function composeReplica(): Replica {
     report: (fault, context) => faults.report(fault, context),
     out: (out, context) => spaces.deposit(out, context),
   })
-  return new Replica([spaces, processes, groups, faults], { runs: processes }, composeReplica)
+  const checkpoints = new CheckpointMachine({
+    report: (fault, context) => faults.report(fault, context),
+    out: (out, context) => spaces.deposit(out, context),
+  })
+  return new Replica([spaces, processes, groups, faults, checkpoints, new AttachedMachine()], { runs: processes }, composeReplica)
 }
 
 /** Rebuilds the state of the log and starts to take operations. */

@@ -16,7 +16,7 @@ export class Epochs {
   /** limits[e - oldest][s]: messages of s stamped e are kept below this interval. */
   readonly #limits: number[][] = []
   #oldest = 0
-  readonly #members: number
+  #members: number
 
   constructor(members: number) {
     this.#members = members
@@ -24,6 +24,12 @@ export class Epochs {
 
   get current(): number {
     return this.#oldest + this.#limits.length
+  }
+
+  /** One more member; of it, nothing has been undone yet. */
+  join(): void {
+    this.#members++
+    for (const limits of this.#limits) limits.push(Number.POSITIVE_INFINITY)
   }
 
   accepts(token: Token): boolean {

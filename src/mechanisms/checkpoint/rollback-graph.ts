@@ -13,22 +13,51 @@
  * Boundary: pure bookkeeping; who asks and what follows is the protocols' affair.
  *   G1  rows(k)[b][l] <= rows(k)[b+1][l]: what is sent later is sent at or after b too.
  *   G2  Nothing at or above the line of all reaches below it, so intervals below it can go (`trim`) without changing an answer.
+ *   G3  Members can join, and leave once nothing of them can be undone any more; then the next one that joins gets their number.
  */
+import { invariant } from '../../errors.ts'
 import type { Cut } from './protocol.ts'
 
 /** No interval is reached. */
 const NONE: number = 2 ** 31 - 1
 
 export class RollbackGraph {
-  readonly members: number
   /** Index of the oldest interval that is kept, for each member. */
   readonly #first: number[]
   readonly #rows: Int32Array[][]
+  /** Length of every row: as many members find room before the rows have to grow. */
+  #width: number
+  /** Numbers of members that have left, in falling order. */
+  readonly #free: number[] = []
 
   constructor(members: number) {
-    this.members = members
+    this.#width = members
     this.#first = new Array<number>(members).fill(0)
     this.#rows = Array.from({ length: members }, () => [this.#unreached()])
+  }
+
+  /** How many numbers are given out; a member that has left keeps its own until another one joins. */
+  get members(): number {
+    return this.#rows.length
+  }
+
+  /** A member joins; returns its number: the least one that is free. Its first interval is I(k,0). */
+  join(): number {
+    const k = this.#free.pop() ?? this.#rows.length
+    if (k === this.#width) this.#widen()
+    this.#first[k] = 0
+    this.#rows[k] = [this.#unreached()]
+    return k
+  }
+
+  /** Member `k` leaves: it has done nothing since its last checkpoint, which the line of all has reached and up to which is trimmed. */
+  leave(k: number): void {
+    const rows = this.#rows[k]!
+    const alone = rows.length === 1 && rows[0]!.every((least) => least === NONE) && this.#isUnreached(k)
+    invariant(alone, `member ${k} leaves the rollback graph while something of it can be undone`)
+    this.#first[k] = 0
+    this.#free.push(k)
+    this.#free.sort((a, b) => b - a)
   }
 
   /** The interval in which member `k` is now: the index of its last checkpoint. */
@@ -49,6 +78,12 @@ export class RollbackGraph {
   /** Member `k` has taken a checkpoint; a new interval begins. */
   open(k: number): void {
     this.#rows[k]!.push(this.#unreached())
+  }
+
+  /** The least interval of `j` that was given a message which `i` sent in interval `x` or later; undefined: none was. */
+  given(i: number, x: number, j: number): number | undefined {
+    const least = this.#rows[i]![x - this.#first[i]!]?.[j] ?? NONE
+    return least === NONE ? undefined : least
   }
 
   /** A message that `i` sent in interval `x` is delivered to `j` in interval `y`. */
@@ -94,7 +129,7 @@ export class RollbackGraph {
       work.push(k)
     }
     this.#descend(undone, work, stable)
-    return Array.from(undone, (least) => (least === NONE ? 'current' : least))
+    return Array.from(this.#rows, (_, k) => (undone[k] === NONE ? 'current' : undone[k]!))
   }
 
   /** The line of all: nobody ever goes back behind it. */
@@ -124,6 +159,33 @@ export class RollbackGraph {
       for (const row of rows) for (const [l, to] of line.entries()) if (to !== 'current' && row[l]! >= to) row[l] = NONE
   }
 
+  /** Numbers of members that have left. */
+  get left(): readonly number[] {
+    return this.#free
+  }
+
+  /** Copies of what is kept of member `k`, for a snapshot. */
+  *saved(k: number): Generator<Int32Array> {
+    for (const row of this.#rows[k]!) yield row.slice(0, this.members)
+  }
+
+  /** Into a graph without members: so many of them, of which these have left, with the indices of their oldest intervals. */
+  restore(first: readonly number[], left: readonly number[]): void {
+    for (const index of first) {
+      const k = this.join()
+      this.#first[k] = index
+      this.#rows[k] = []
+    }
+    this.#free.push(...left)
+  }
+
+  /** The next interval of member `k`, as `saved` gave it. */
+  restoreRow(k: number, saved: Int32Array): void {
+    const row = this.#unreached()
+    row.set(saved)
+    this.#rows[k]!.push(row)
+  }
+
   /** Lowers each entry to the least interval that is reached. `work`: the members whose entry is new. */
   #descend(least: Int32Array, work: number[], stable?: readonly number[]): void {
     for (let k = work.pop(); k !== undefined; k = work.pop()) {
@@ -131,7 +193,7 @@ export class RollbackGraph {
       if (stable !== undefined) least[k] = Math.min(least[k]!, stable[k]!)
       const row = this.#rows[k]![least[k]! - this.#first[k]!]
       if (row === undefined) continue
-      for (let l = 0; l < row.length; l++) {
+      for (let l = 0; l < this.members; l++) {
         if (row[l]! >= least[l]!) continue
         least[l] = row[l]!
         if (!work.includes(l)) work.push(l)
@@ -139,7 +201,24 @@ export class RollbackGraph {
     }
   }
 
+  #isUnreached(k: number): boolean {
+    return this.#rows.every((rows) => rows.every((row) => row[k] === NONE))
+  }
+
+  /** Twice as long, so that who joins does not copy all rows every time. */
+  #widen(): void {
+    const width = Math.max(4, 2 * this.#width)
+    for (const rows of this.#rows) {
+      for (const [b, row] of rows.entries()) {
+        const wider = new Int32Array(width).fill(NONE)
+        wider.set(row)
+        rows[b] = wider
+      }
+    }
+    this.#width = width
+  }
+
   #unreached(): Int32Array {
-    return new Int32Array(this.members).fill(NONE)
+    return new Int32Array(this.#width).fill(NONE)
   }
 }

@@ -122,4 +122,34 @@ describe('the rollback graph', () => {
     graph.trim()
     expect(graph.oldest(1)).toBe(0)
   })
+
+  test('members that join later are as those that were there from the beginning', () => {
+    const before = new RollbackGraph(6)
+    const joined = new RollbackGraph(0)
+    const random = new SeededRandom(7)
+    for (let k = 0; k < 6; k++) {
+      expect(joined.join()).toBe(k)
+      for (let step = 0; step < 20; step++) {
+        const [i, j] = [random.below(k + 1), random.below(k + 1)]
+        const open = random.chance(0.3)
+        for (const graph of [before, joined]) {
+          if (open) graph.open(i)
+          else graph.add(i, graph.latest(i), j, graph.latest(j))
+        }
+        expect(joined.line([i])).toEqual(before.line([i]).slice(0, k + 1))
+      }
+    }
+  })
+
+  test('a member leaves when nothing of it can be undone, and the next one gets its number', () => {
+    const graph = new RollbackGraph(2)
+    graph.add(0, 0, 1, 0)
+    expect(() => graph.leave(0)).toThrow('can be undone')
+    graph.open(0)
+    graph.open(1)
+    graph.trim()
+    graph.leave(0)
+    expect(graph.join()).toBe(0)
+    expect([graph.latest(0), graph.latest(1), graph.join()]).toEqual([0, 1, 2])
+  })
 })

@@ -50,8 +50,11 @@ export type StoredState =
 /** What a member goes back to, or begins with. */
 export interface Grant {
   readonly group: number
+  /** Never given to anybody else, nor again to a member of the same name that had left: what proxies have saved about it may be old. */
   readonly place: number
   readonly epoch: number
+  /** At which it was granted: what was noted before concerns an earlier proxy of the member. */
+  readonly position: number
   /** Of the checkpoint; -1: the member is new, and saves as index 0 what its factory has made. */
   readonly index: number
   readonly state: StoredState | null
@@ -151,6 +154,8 @@ export interface CheckpointOperations {
   'checkpoint.recorded': readonly [...of: Of, snapshot: number, state: Uint8Array]
   /** -> true. Protocol `cut`: everybody saves before the first message after this entry. */
   'checkpoint.mark': Of
+  /** -> true. The proxy goes, as with its session: the member has failed, and has none until it is joined. */
+  'checkpoint.close': Of
 }
 
 export type Of = readonly [group: number, place: number, epoch: number]
@@ -192,8 +197,10 @@ export type ProxyNote =
   | readonly ['checkpoint.discard', group: number, place: number, refs: readonly Uint8Array[]]
   /** Somebody has joined, or left. */
   | readonly ['checkpoint.names', group: number, place: number, names: readonly (string | null)[]]
-  /** The member is not wanted any more: deleted, left, or it did not answer in time. */
-  | readonly ['checkpoint.over', group: number, place: number, reason: string]
+  /** Say how far you are (`heard`): somebody asks for a line. */
+  | readonly ['checkpoint.tell', group: number, place: number]
+  /** The proxy is not wanted any more. Who was `late` to halt may join again. */
+  | readonly ['checkpoint.over', group: number, place: number, why: 'left' | 'deleted' | 'late' | 'wedged', reason: string]
 
 /** Messages on their way to one proxy: enough that it never waits for the next. */
 export const WINDOW = 1024

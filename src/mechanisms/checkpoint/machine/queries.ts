@@ -1,0 +1,119 @@
+/**
+ * What people and programs may ask about checkpoint groups; answers are values of the domain.
+ *
+ * Boundary: reads the state, changes nothing.
+ */
+import type { TraceEvent } from '../trace.ts'
+import { type Group, type GroupsState, intervalOf, isNew, type Member } from './state.ts'
+import { bySendings } from './trace-view.ts'
+
+/** On one page: with 256 names each, it fits a frame. */
+const MAX_LISTED = 50
+
+/** Events on one page, where pages are asked for: they fit a frame. */
+const MAX_EVENTS = 4_096
+
+export interface ListedCheckpointMember {
+  readonly name: string
+  readonly place: number
+  readonly status: 'joining' | 'working' | 'halting' | 'lost' | 'wedged'
+  /** Of its last checkpoint; null: it has saved nothing yet. */
+  readonly index: number | null
+  /** Of the checkpoint behind which it will never go. */
+  readonly floor: number | null
+  /** Messages that it has not been given yet, as far as is known. */
+  readonly waiting: number
+  /** Messages kept, those it would be given again among them, and their bytes. */
+  readonly kept: number
+  readonly bytes: number
+  /** Outputs that wait for the line of all, and for the object. */
+  readonly outputs: number
+  readonly released: number
+  readonly reason: string | null
+}
+
+export interface ListedCheckpointGroup {
+  readonly id: number
+  readonly name: string
+  readonly protocol: string
+  readonly epoch: number
+  readonly members: readonly ListedCheckpointMember[]
+  readonly recovering: boolean
+}
+
+export interface NamedCheckpointGroup {
+  readonly id: number
+  readonly name: string
+  readonly protocol: string
+  readonly epoch: number
+  /** By name. */
+  readonly members: readonly string[]
+}
+
+export interface TracePage {
+  readonly objects: readonly string[]
+  readonly events: readonly TraceEvent[]
+  /** To be asked for the next page; null when this is the last. */
+  readonly next: number | null
+}
+
+/**
+ * `groups`, [after]: those with an id above `after`, in the order of their ids, at most MAX_LISTED. `group`, [name]. `trace`, [name]: all of it, or [name, from]: a page.
+ * Null where there is no such group; `undefined` for a question nobody knows.
+ */
+export function ask(state: GroupsState, question: string, args: readonly unknown[]): unknown {
+  if (question === 'groups') return page(state, Number(args[0] ?? 0))
+  if (question !== 'group' && question !== 'trace') return undefined
+  const group = state.byName.get(String(args[0]))
+  if (group === undefined) return null
+  return question === 'group' ? listed(group) : trace(group, args[1])
+}
+
+function page(state: GroupsState, after: number): NamedCheckpointGroup[] {
+  const groups: NamedCheckpointGroup[] = []
+  for (const { id, name, epoch, spec, byName } of state.groups.values()) {
+    if (id <= after) continue
+    if (groups.length === MAX_LISTED) break
+    groups.push({ id, name, protocol: spec.protocol, epoch, members: [...byName.keys()] })
+  }
+  return groups
+}
+
+function listed(group: Group): ListedCheckpointGroup {
+  const { id, name, epoch, spec, byName, recovery } = group
+  const members = [...byName.values()].map(listedMember)
+  return { id, name, protocol: spec.protocol, epoch, members, recovering: recovery !== null }
+}
+
+function listedMember(member: Member): ListedCheckpointMember {
+  const { name, place, mailbox, checkpoints, outputs, released, wedged } = member
+  return {
+    ...{ name, place },
+    status: statusOf(member),
+    index: isNew(member) ? null : intervalOf(member),
+    floor: checkpoints[0]?.index ?? null,
+    waiting: mailbox.length - mailbox.heard,
+    kept: mailbox.length,
+    bytes: mailbox.bytes,
+    outputs: outputs.length,
+    released: released.length,
+    reason: wedged,
+  }
+}
+
+function statusOf(member: Member): ListedCheckpointMember['status'] {
+  if (member.wedged !== null) return 'wedged'
+  if (member.session === null) return 'lost'
+  if (member.group.recovery !== null) return 'halting'
+  return isNew(member) ? 'joining' : 'working'
+}
+
+function trace(group: Group, from: unknown): TracePage {
+  const objects = [...group.byName.keys()]
+  const events = bySendings(group)
+  if (from === undefined || from === null) return { objects, events: [...events], next: null }
+  const first = Number(from)
+  const all = [...events]
+  const last = first + MAX_EVENTS
+  return { objects, events: all.slice(first, last), next: last < all.length ? last : null }
+}
