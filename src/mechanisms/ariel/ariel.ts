@@ -15,7 +15,9 @@ export type { Notification } from '../../support/backbone/notification.ts'
 export type { Note, Observer, Performed, Reason } from '../../support/backbone/performed.ts'
 export { listing, type RCode } from '../../support/backbone/rcode.ts'
 export type { Topology } from '../../support/backbone/topology.ts'
+export { compareActions, type Difference, isSameDeed } from './compare.ts'
 export { type Compiled, type CompileOptions, check, compile, parse } from './compile.ts'
+export { Coverage, type CoverageReport, type Gap, type Share } from './coverage.ts'
 export { CODES, type Code, type Diagnostic, describe, type Place, type Related } from './diagnostics.ts'
 export { actionLines, type DryRunOptions, dryRun, type ListedAction } from './dry-run.ts'
 export { emit, FORMS, type OutputForm } from './emit-form.ts'
@@ -30,7 +32,17 @@ export {
   type Refusal,
   whyNot,
 } from './explain.ts'
+export { type Exploration, type ExplorationOptions, explore, type Finding } from './exploration.ts'
 export { type Formatted, format } from './fmt.ts'
 export { type History, type HistoryEvent, readHistory } from './history.ts'
+export { historyLines } from './history-lines.ts'
+export {
+  type PolicyCase,
+  type PolicyCaseResult,
+  type PolicyTestOptions,
+  type PolicyTestResult,
+  testPolicy,
+} from './policy-test.ts'
 export { print } from './print.ts'
 export type { Script } from './syntax.ts'
+export { type Reaction, type WhatIf, type WhatIfOptions, whatIf } from './what-if.ts'

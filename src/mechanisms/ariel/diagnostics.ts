@@ -94,6 +94,16 @@ export class Source {
     return offset - (this.#starts[this.lineOf(offset) - 1] as number) + 1
   }
 
+  /** The offset of a line and column, from 1; beyond the end of a line its end, beyond the last line the end of the text. */
+  offsetOf(line: number, column: number): number {
+    const start = this.#starts[line - 1]
+    if (start === undefined) return line < 1 ? 0 : this.text.length
+    const next = this.#starts[line]
+    const feed = next === undefined ? this.text.length : next - 1
+    const end = feed > start && next !== undefined && this.text[feed - 1] === '\r' ? feed - 1 : feed
+    return Math.min(start + Math.max(column, 1) - 1, end)
+  }
+
   place(span: Span): Place {
     return {
       line: this.lineOf(span.start),

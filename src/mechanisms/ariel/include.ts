@@ -12,7 +12,9 @@ import type { Reports, Source, Span } from './diagnostics.ts'
 export interface Definition {
   readonly value: number
   readonly source: Source
+  /** Of the value. */
   readonly span: Span
+  readonly name: Span
 }
 
 /** Range of an integer (SPEC 2). */
@@ -20,6 +22,7 @@ export const MIN_INTEGER: number = -(2 ** 31)
 export const MAX_INTEGER: number = 2 ** 31 - 1
 
 const DEFINE = /^[ \t]*#[ \t]*define[ \t]+([A-Za-z_][A-Za-z_0-9]*)[ \t]+(\S(?:.*\S)?)[ \t\r]*$/gm
+const BEHIND_DEFINE = /(?<=define[ \t]+)[A-Za-z_]/
 const INTEGER = /^-?(?:0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)$/
 const NAME = /^[A-Za-z_][A-Za-z_0-9]*$/
 
@@ -30,6 +33,7 @@ export function readHeader(header: Source, definitions: Map<string, Definition>,
     const [line, name, written] = found as unknown as [string, string, string]
     const start = found.index + line.lastIndexOf(written)
     const span = { start, end: start + written.length }
+    const named = found.index + line.search(BEHIND_DEFINE)
     const value = integerOf(written, definitions)
     if (value === undefined) continue
     if (value < MIN_INTEGER || value > MAX_INTEGER) {
@@ -38,7 +42,8 @@ export function readHeader(header: Source, definitions: Map<string, Definition>,
       continue
     }
     const before = definitions.get(name)
-    if (before === undefined) definitions.set(name, { value, source: header, span })
+    if (before === undefined)
+      definitions.set(name, { value, source: header, span, name: { start: named, end: named + name.length } })
     else if (before.value !== value) {
       reports.add('A012', span, `${name} is defined as ${value} here and as ${before.value} before: keep one of them`, {
         source: header,

@@ -292,4 +292,33 @@ describe('SPEC 5.2, two orders of equal notifications', () => {
       { numRuns: 30 },
     )
   })
+
+  test('a guard that asks no more atoms than it needs comes to the same as one that is asked whole', () => {
+    const { guard } = fc.letrec<{ guard: string }>((tie) => ({
+      guard: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(
+          'FAULTY T0',
+          'FAULTY T1',
+          'ERRN(T2) > 1',
+          'STOPPED T3',
+          'PHASE(T1) == 2',
+          'RUNNING T*',
+          'DEADLOCKED T0 T1',
+        ),
+        tie('guard').map((term) => `NOT ${term}`),
+        fc.tuple(tie('guard'), tie('guard')).map(([left, right]) => `(${left} AND ${right})`),
+        fc.tuple(tie('guard'), tie('guard')).map(([left, right]) => `(${left} OR ${right})`),
+      ),
+    }))
+    const rest = 'WARN ~1'
+    fc.assert(
+      fc.property(fc.array(guard, { minLength: 3, maxLength: 3 }), fc.array(one, { maxLength: 15 }), ([a, b, c], events) => {
+        const history = events.map((event, at) => written(event, at * 3))
+        const nested = `IF [ ${a} ] THEN LOG 1 IF [ FAULTY T0 AND ${c} ] THEN LOG 2 ELSE ${rest} FI ELIF [ ${b} ] THEN STOP T3 ELSE LOG 4 FI`
+        expect(actions(nested, history)).toEqual(actions(nested, history, { observer: { evaluated: () => undefined } }))
+      }),
+      { numRuns: 150 },
+    )
+  })
 })
