@@ -2,6 +2,13 @@
 export { type ErrorCode, PerdureError } from './errors.ts'
 export type { Site } from './log/site.ts'
 export {
+  type CheckpointGroup,
+  checkpointGroup,
+  checkpointGroupNamed,
+  external,
+  type Member,
+} from './mechanisms/checkpoint/checkpoint.ts'
+export {
   acceptanceVoting,
   action,
   activeReplication,

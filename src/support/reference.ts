@@ -35,3 +35,26 @@ export function groupNamed<T extends object>(name: string, key: string): T {
   refer(reference, { name: checkName(name, 'a group'), key })
   return reference as T
 }
+
+/** A checkpoint group of a site, to which runs send: `p.send(bank, 'a', message)`. */
+export interface CheckpointGroupReference {
+  readonly name: string
+}
+
+const checkpointGroups = new WeakMap<object, string>()
+
+export function referCheckpointGroup(object: object, name: string): void {
+  checkpointGroups.set(object, name)
+}
+
+/** The name of the checkpoint group; undefined for what stands for none. */
+export function checkpointGroupOf(object: unknown): string | undefined {
+  return typeof object === 'object' && object !== null ? checkpointGroups.get(object) : undefined
+}
+
+/** Stands for a checkpoint group of the site in `p.send(group, …)`, for bodies that have no handle of it. It makes no group and asks for none. */
+export function checkpointGroupNamed(name: string): CheckpointGroupReference {
+  const reference: CheckpointGroupReference = Object.freeze({ name: checkName(name, 'a checkpoint group') })
+  referCheckpointGroup(reference, name)
+  return reference
+}

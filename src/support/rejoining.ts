@@ -20,7 +20,9 @@ const LONGEST_PAUSE_MS = 1_000
 
 /** What takes part over one connection. */
 export interface Part {
-  note(body: readonly unknown[]): void
+  note(body: readonly unknown[], position: number): void
+  /** Everything up to this position is durable. */
+  durable?(position: number): void
   destroy(): void
 }
 
@@ -79,10 +81,11 @@ export class Rejoining<P extends Part> {
   async #join(): Promise<void> {
     if (this.#membership !== undefined) return
     let part: P | undefined
-    const early: (readonly unknown[])[] = []
+    const early: (readonly [body: readonly unknown[], position: number])[] = []
     let ended = false
     const connection = await this.#link.connect(this.#joining.label, {
-      note: (body) => (part === undefined ? void early.push(body) : part.note(body)),
+      note: (body, position) => (part === undefined ? void early.push([body, position]) : part.note(body, position)),
+      durable: (position) => part?.durable?.(position),
       closed: () => {
         ended = true
         part?.destroy()
@@ -97,7 +100,7 @@ export class Rejoining<P extends Part> {
     part = this.#joining.begin(connection)
     const membership: Membership<P> = { part, connection, stopBeating: this.#link.beat?.(connection.session) }
     this.#membership = membership
-    for (const body of early) part.note(body)
+    for (const [body, position] of early) part.note(body, position)
     try {
       await this.#joining.enter(part)
     } catch (error) {

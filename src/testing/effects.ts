@@ -8,6 +8,7 @@
  *   X2  Executed again, an effect has the same content under the same key.
  *   X3  A step whose result is recorded is not executed again.
  *   X4  What had been delivered to the run before its effect is durable.
+ *   X5  An output of a member of a checkpoint group (which has no fence) was recorded, and its release is durable.
  */
 import { equal } from '../log/codec/codec.ts'
 import type { Gateway } from '../log/gateway.ts'
@@ -23,13 +24,17 @@ import type { Sometimes } from './sometimes.ts'
 
 export interface Effect {
   readonly idempotencyKey: string
-  readonly fence: number
+  /** Absent of an output of a member of a checkpoint group. */
+  readonly fence?: number
   readonly content: unknown
   /** Name of the process that executed it. */
   readonly process: string
   /** Virtual time. */
   readonly atMs: number
 }
+
+/** Who does it: the step of a run, or a member of a checkpoint group with an output. */
+export type EffectInfo = Pick<StepInfo, 'idempotencyKey'> & Partial<Pick<StepInfo, 'fence'>>
 
 interface EffectsSetting {
   readonly schedule: Schedule
@@ -49,13 +54,14 @@ export class Effects {
   }
 
   /** Something happens outside. A process that has ended does nothing any more, though its promises may still run on. */
-  happen({ idempotencyKey, fence }: Pick<StepInfo, 'idempotencyKey' | 'fence'>, content: unknown): void {
+  happen({ idempotencyKey, fence }: EffectInfo, content: unknown): void {
     const { schedule, site, sometimes, history } = this.#setting
     const process = schedule.current
     if (process?.alive !== true) return
     history?.note(process.name, `EFFECT ${JSON.stringify(content)} under ${idempotencyKey}`)
     const owner = site.ownerOf(process)
-    if (owner === site.owner && owner !== undefined) this.#checkPlacement(idempotencyKey, fence)
+    if (fence === undefined) this.#checkOutput(idempotencyKey)
+    else if (owner === site.owner && owner !== undefined) this.#checkPlacement(idempotencyKey, fence)
     else sometimes.saw('effect of a dead generation')
     if (this.#contents.has(idempotencyKey)) {
       sometimes.saw('effect repeated')
@@ -67,7 +73,7 @@ export class Effects {
       }
     }
     this.#contents.set(idempotencyKey, content)
-    this.list.push({ idempotencyKey, fence, content, process: process.name, atMs: schedule.nowMs })
+    this.list.push({ idempotencyKey, ...(fence !== undefined && { fence }), content, process: process.name, atMs: schedule.nowMs })
   }
 
   #checkPlacement(idempotencyKey: string, fence: number): void {
@@ -83,6 +89,16 @@ export class Effects {
       throw new Error(`The effect ${idempotencyKey} was executed although the result of its step is recorded.`)
     }
     this.#checkDurable(page, gateway, number, idempotencyKey)
+  }
+
+  /** X5: the recording is, so much is certain, not later than the release. */
+  #checkOutput(idempotencyKey: string): void {
+    const gateway = this.#setting.site.owner?.gateway
+    const position = Number(idempotencyKey.split(':')[3])
+    if (gateway === undefined || position <= gateway.durablePosition) return
+    throw new Error(
+      `The output ${idempotencyKey} was given outside when its record was not durable, only ${gateway.durablePosition} was.`,
+    )
   }
 
   /** X4 */

@@ -3,7 +3,7 @@
  *
  * Boundary: reads; it throws what it finds wrong.
  *   U1  The result of a step is recorded at most once, each time its run is begun.
- *   U2  Whatever happened outside belongs to a run of the log.
+ *   U2  Whatever happened outside belongs to a run of the log, or is an output that a member of a checkpoint group has recorded.
  *   U3  Nothing takes effect for a run but under the fence of a present placement.
  */
 import type { IncomingOperation } from '../log/operation.ts'
@@ -26,6 +26,7 @@ export function judge(ledger: Ledger, effects: Effects, sometimes: Sometimes, ne
   const replica = newReplica()
   const recorded = new Map<string, number>()
   const runs = new Set<number>()
+  const outputs = new Set<string>()
   const fences = new Fences()
   const incarnations = new Map<unknown, number>()
   const spotter = new Spotter(replica, sometimes)
@@ -51,6 +52,7 @@ export function judge(ledger: Ledger, effects: Effects, sometimes: Sometimes, ne
     nodesLost = lost
     if (admission !== 'fresh') continue
     if (name === 'process.refute') sometimes.saw('suspicion refuted')
+    if (name === 'checkpoint.output') outputs.add(`${args[0]}:${args[1]}:${replica.position}`)
     if (caller.kind !== 'run') continue
     checkFence(operation, fences, replica.position)
     runs.add(caller.id)
@@ -61,9 +63,12 @@ export function judge(ledger: Ledger, effects: Effects, sometimes: Sometimes, ne
   }
   const twice = [...recorded].find(([, times]) => times > 1)
   if (twice) throw new Error(`The result of the step ${twice[0]} (run:incarnation:number) is recorded ${twice[1]} times.`)
-  for (const { idempotencyKey } of effects.list) {
-    const run = Number(idempotencyKey.split(':')[1])
-    if (!runs.has(run)) throw new Error(`The effect ${idempotencyKey} happened, and no run ${run} is in the log.`)
+  for (const { idempotencyKey, fence } of effects.list) {
+    const [logId, ...output] = idempotencyKey.split(':')
+    if (fence === undefined && !outputs.has(output.join(':')))
+      throw new Error(`The output ${idempotencyKey} was given outside, and is not in the log ${logId}.`)
+    const run = Number(output[0])
+    if (fence !== undefined && !runs.has(run)) throw new Error(`The effect ${idempotencyKey} happened, and no run ${run} is in the log.`)
   }
 }
 

@@ -67,8 +67,8 @@ export interface CrewSetting {
 
 export class SimulatedCrew {
   readonly #setting: CrewSetting
-  /** Everybody alive who executes runs, the owner apart; undefined for the guest. */
-  readonly #alive = new Map<OsProcess, { readonly owner: Owner; readonly worker?: Worker }>()
+  /** Everybody alive whom a crash of a worker may meet; programs that attach belong to no owner. */
+  readonly #alive = new Map<OsProcess, { readonly owner?: Owner; readonly worker?: Worker }>()
   #boots = 0
 
   constructor(setting: CrewSetting) {
@@ -98,6 +98,11 @@ export class SimulatedCrew {
 
   endAll(): void {
     for (const process of [...this.#alive.keys()]) process.end()
+  }
+
+  /** A program that attaches meets what workers meet. */
+  enter(process: OsProcess): void {
+    this.#begin(process, {})
   }
 
   startWorker(owner: Owner, name: string): void {
@@ -143,7 +148,7 @@ export class SimulatedCrew {
     await host(site, 'owner', this.#setting.definitions, { capacity: CAPACITY })
   }
 
-  #begin(process: OsProcess, place: { readonly owner: Owner; readonly worker?: Worker }): void {
+  #begin(process: OsProcess, place: { readonly owner?: Owner; readonly worker?: Worker }): void {
     const { history } = this.#setting
     this.#alive.set(process, place)
     history?.note(process.name, 'starts')

@@ -177,6 +177,11 @@ export class SimulatedSite {
     }
   }
 
+  /** A program that attaches begins, and may be struck. */
+  enter(process: OsProcess): void {
+    this.#crew.enter(process)
+  }
+
   stop(): void {
     this.#stopped = true
   }

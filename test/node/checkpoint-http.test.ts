@@ -1,20 +1,26 @@
 /** The networked service: real HTTP, real processes with the proxies they have downloaded, killed with -9. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Order } from '../../src/mechanisms/checkpoint/attached/protocol.ts'
+import { attach } from '../../src/mechanisms/checkpoint/attached/proxy.ts'
 import { misfit } from '../../src/mechanisms/checkpoint/attached/schema.ts'
 import { OPERATIONS } from '../../src/mechanisms/checkpoint/attached/schemas.ts'
+import { httpService } from '../../src/mechanisms/checkpoint/attached/service-channel.ts'
 import { type CheckpointServer, serveCheckpoints } from '../../src/node/checkpoint-http.ts'
 import { open } from '../../src/node/open.ts'
 
 const PROGRAMS = join(import.meta.dirname, 'programs')
-const python = spawnSync('python3', ['--version'])
-const NO_PYTHON = python.status === 0 ? undefined : 'python3 is not installed'
+const found = spawnSync('python3', ['--version'])
+const NO_PYTHON = found.status === 0 ? undefined : 'python3 is not installed'
 
 let folder = ''
 let closing: (() => Promise<unknown>)[] = []
@@ -140,6 +146,41 @@ describe('the networked service', () => {
     await expect(served('memory:', { host: '0.0.0.0', token: 'secret' })).rejects.toMatchObject({ code: 'PERDURE_E_USAGE' })
   })
 
+  test.skipIf(spawnSync('openssl', ['version']).status !== 0)(
+    'serves with TLS and a token (where openssl can make a certificate)',
+    async () => {
+      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+      const words = [
+        'req',
+        '-x509',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-subj',
+        '/CN=localhost',
+        '-days',
+        '1',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ]
+      expect(spawnSync('openssl', words).status).toBe(0)
+      const tls = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
+      const server = await served('memory:', { host: '0.0.0.0', token: 'secret', tls })
+      const port = new URL(server.url).port
+      const status = (authorization: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const headers = { 'content-type': 'application/json', authorization }
+          const target = `https://localhost:${port}/checkpoint/create`
+          const sent = secureRequest(target, { method: 'POST', headers, ca: tls.cert }, ({ statusCode }) => resolve(statusCode))
+          sent.on('error', reject)
+          sent.end(JSON.stringify({ context: 'bank' }))
+        })
+      expect([await status('Bearer wrong'), await status('Bearer secret')]).toEqual([401, 200])
+    },
+  )
+
   test('keeps contexts, checkpoints and decisions over a restart', async () => {
     const first = await open(join(folder, 'site'))
     const server = await serveCheckpoints(first)
@@ -172,6 +213,33 @@ interface Line {
   readonly got?: number
   readonly end?: number[]
   readonly safe?: boolean
+}
+
+/** The command line that serves, in a process of its own. */
+class Service {
+  readonly #folder: string
+  #process: ChildProcess | undefined
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async start(port: number): Promise<{ readonly url: string }> {
+    const cli = ['--import', 'tsx', '--conditions=perdure-src', join(import.meta.dirname, '../../src/node/cli.ts')]
+    const words = [...cli, 'checkpoints', 'serve', '--json', '--url', this.#folder, '--port', String(port)]
+    const started = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#process = started
+    for await (const line of createInterface({ input: started.stdout })) return JSON.parse(line)
+    throw new Error('the service ended before it served')
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#process
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    const gone = new Promise((resolve) => running.once('exit', resolve))
+    running.kill('SIGKILL')
+    await gone
+  }
 }
 
 /** Two programs and the pipes between them: what is not acknowledged is sent again to the next life. */
@@ -233,7 +301,50 @@ class Court {
 }
 
 describe('programs with downloaded proxies', () => {
-  async function downloads(server: CheckpointServer): Promise<{ mjs: string; py: string }> {
+  test('each proxy is one file that imports nothing but what its language brings', async () => {
+    const server = await served()
+    const code = async (name: string) => (await fetch(`${server.url}/checkpoint/${name}`)).text()
+    const javascript = await code('proxy.mjs')
+    expect([...javascript.matchAll(/\bimport\b[^'\n]*'([^']+)'/g)].map(([, name]) => name)).toEqual(['node:fs/promises'])
+    const file = join(folder, 'proxy.mjs')
+    await writeFile(file, javascript)
+    const names = Object.keys(await import(pathToFileURL(file).href))
+    expect(names).toEqual(expect.arrayContaining(['attach', 'folderStore', 'fromOutside', 'httpService', 'memoryStore']))
+    const python = await code('proxy.py')
+    const imports = [...python.matchAll(/^\s*(?:import|from) ([\w.]+)/gm)].map(([, name]) => name)
+    expect(imports).toEqual(['json', 'os', 'threading', 'urllib.error', 'urllib.request', 'uuid'])
+  })
+
+  test('a member that cannot poll is posted its orders, again until it has heeded them', async () => {
+    const server = await served()
+    await call(server, 'create', { context: 'bank' })
+    const posts: Order[] = []
+    let heeded: (order: Order) => Promise<void> = async () => undefined
+    const hook = createServer(async (request, response) => {
+      const order = JSON.parse(await text(request)) as Order
+      posts.push(order)
+      // The first of each kind is lost.
+      if (posts.filter((post) => post.do === order.do).length > 1) await heeded(order)
+      else response.statusCode = 500
+      response.end()
+    })
+    await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
+    closing.push(() => new Promise((resolve) => hook.close(resolve)))
+    const callback = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/orders`
+    const got: unknown[] = []
+    const transport = { send: () => undefined, listen: () => undefined }
+    const object = () => ({ save: () => got.length, restore: () => got.push('restored'), receive: () => undefined })
+    const member = await attach({ context: 'bank', name: 'a', service: httpService(server.url), transport, object, callback })
+    closing.push(async () => member.close())
+    heeded = (order) => member.heed(order)
+    await member.checkpoint()
+    const recovered = await call(server, 'recover', { context: 'bank', failed: ['a'] })
+    expect(recovered.body).toMatchObject({ epoch: 1 })
+    while (got.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    expect(posts.filter((order) => order.do === 'rollback').length).toBeGreaterThan(1)
+  })
+
+  async function downloads(server: { readonly url: string }): Promise<{ mjs: string; py: string }> {
     const files = { mjs: join(folder, 'proxy.mjs'), py: join(folder, 'proxy.py') }
     for (const [name, file] of Object.entries(files))
       await writeFile(file, await (await fetch(`${server.url}/checkpoint/proxy.${name}`)).text())
@@ -241,10 +352,11 @@ describe('programs with downloaded proxies', () => {
   }
 
   test.skipIf(NO_PYTHON !== undefined)(
-    `a Node and a Python program play on when one is killed with -9, and when the service is away (${NO_PYTHON ?? 'python3 is there'})`,
+    `a Node and a Python program play on when they are killed with -9, and when the service is (${NO_PYTHON ?? 'python3 is there'})`,
     async () => {
-      const site = await open(join(folder, 'site'))
-      const server = await serveCheckpoints(site)
+      const service = new Service(join(folder, 'site'))
+      closing.push(() => service.kill())
+      const server = await service.start(0)
       const { mjs, py } = await downloads(server)
       await call(server, 'create', { context: 'court' })
       const court = new Court()
@@ -274,16 +386,14 @@ describe('programs with downloaded proxies', () => {
         await court.until(() => court.lines.slice(from).some(({ ready }) => ready === name))
       }
       await reaches(120, 0)
-      await site.close()
+      await service.kill()
       const away = court.lines.length
       // Nobody answers: they play on.
       const before = Math.max(...court.lines.map(({ ball }) => ball ?? 0))
       await reaches(before + 12, away)
       court.say('js', { ask: 'mode' })
       await court.until(() => court.lines.some(({ safe }) => safe))
-      const again = await open(join(folder, 'site'))
-      closing.push(() => again.close())
-      await serveCheckpoints(again, { port: Number(new URL(server.url).port) })
+      await service.start(Number(new URL(server.url).port))
       await court.until(() => court.lines.some(({ end }) => end))
       // It learns that the service is back within a pause between two attempts, so this ends.
       while (court.lines.findLast(({ safe }) => safe !== undefined)!.safe) {
@@ -291,6 +401,8 @@ describe('programs with downloaded proxies', () => {
         court.say('js', { ask: 'mode' })
         await court.until(() => court.lines.slice(asked).some(({ safe }) => safe !== undefined))
       }
+      const now = Math.max(...court.lines.map(({ ball }) => ball ?? 0))
+      await reaches(now + 12, court.lines.length)
       const end = court.lines.find((line) => line.end)!.end
       expect(end).toEqual(Array.from({ length: 100 }, (_, k) => 2 * k + 2))
       // At every moment each has been given every ball so far, once: js the even ones, py the odd ones.

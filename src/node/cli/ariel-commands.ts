@@ -5,11 +5,15 @@
  */
 import type { Command } from 'commander'
 import type { BuildOptions, CheckOptions, DryRunOptions, FormatOptions } from './ariel.ts'
+import type { ExplainCommandOptions, WhatIfCommandOptions } from './ariel-explain.ts'
+import type { ExploreOptions } from './ariel-explore.ts'
+import type { TestOptions } from './ariel-test.ts'
 
 const CLASSIC_HELP = 'take scripts of the classic translator: some errors become warnings'
+const TOPOLOGY_HELP = 'where FILE is r-code: its topology.json'
 
 /** Commands of later versions: not listed, and refused by name. */
-const NOT_YET = ['run', 'explain', 'test']
+const NOT_YET = ['run']
 
 export function addAriel(program: Command, exit: (code: number) => void, notYet: (what: string) => Error): void {
   const ariel = program
@@ -18,6 +22,7 @@ export function addAriel(program: Command, exit: (code: number) => void, notYet:
     .helpCommand('help [command]', 'explain a command')
   addTranslator(ariel, exit)
   addTrials(ariel, exit)
+  addQuestions(ariel, exit)
   addFormatter(ariel, exit)
   for (const name of NOT_YET) {
     ariel
@@ -61,11 +66,73 @@ function addTrials(ariel: Command, exit: (code: number) => void): void {
     'Print what a policy would have done in a recorded history, one action a line, as JSON.',
     'perdure ariel dry-run plant.ariel night-of-the-storm.jsonl',
   )
-    .option('--topology <file>', 'where FILE is r-code: its topology.json')
+    .option('--topology <file>', TOPOLOGY_HELP)
+    .option('--against <file>', 'print in what another policy would have done differently: - no more, + in addition')
+    .option('--against-topology <file>', 'the topology.json of the other one, where that is r-code')
     .option('--classic', CLASSIC_HELP)
     .action(async (file: string, history: string, options: DryRunOptions) =>
       exit((await import('./ariel.ts')).dryRunPolicy(file, history, options)),
     )
+  add(
+    ariel,
+    'test <files...>',
+    'Try scripts against the cases beside them: NAME.history.jsonl with what is expected in NAME.expected.jsonl.',
+    'perdure ariel test plant.ariel --gaps',
+  )
+    .option('--gaps', 'name the sections, branches and atoms that no case has tried')
+    .option('--at-least <percent>', 'fail if less of the branches is tried')
+    .option('--update', 'write what the scripts do now as what is expected')
+    .option('--classic', CLASSIC_HELP)
+    .option('--json', 'print one case a line, and the coverage, as JSON')
+    .action(async (files: string[], options: TestOptions) => exit((await import('./ariel-test.ts')).testScripts(files, options)))
+}
+
+function addQuestions(ariel: Command, exit: (code: number) => void): void {
+  add(
+    ariel,
+    'explain <file> <history>',
+    'Say why a policy did what it did in a history: each guard, each atom, and the records behind it.',
+    'perdure ariel explain plant.ariel night.jsonl --line 12\n  perdure ariel explain plant.ariel night.jsonl --why-not 14 --at 640',
+  )
+    .option('--line <number>', 'only where an action of this line was performed')
+    .option('--why-not <number>', 'where the action of this line was not performed, and what kept it')
+    .option('--at <ms>', 'only at this time of the history')
+    .option('--all', 'every pass, and the branches that were not taken')
+    .option('--topology <file>', TOPOLOGY_HELP)
+    .option('--classic', CLASSIC_HELP)
+    .option('--json', 'print one pass a line, as JSON')
+    .action(async (file: string, history: string, options: ExplainCommandOptions) =>
+      exit((await import('./ariel-explain.ts')).explainPolicy(file, history, options)),
+    )
+  add(
+    ariel,
+    'what-if <file> <entity>',
+    'Say which sections react to an error about an entity, and what would be done.',
+    'perdure ariel what-if plant.ariel T5 --code 12 --after night.jsonl',
+  )
+    .option('--code <number>', 'of the error (default: 4)')
+    .option('--after <history>', 'what happened before')
+    .option('--topology <file>', TOPOLOGY_HELP)
+    .option('--classic', CLASSIC_HELP)
+    .option('--json', 'print the answer as JSON')
+    .action(async (file: string, entity: string, options: WhatIfCommandOptions) =>
+      exit((await import('./ariel-explain.ts')).askWhatIf(file, entity, options)),
+    )
+  add(
+    ariel,
+    'explore <file>',
+    'Try all that can happen in a small system, and say where the policy goes on for ever and how long recovery takes.',
+    'perdure ariel explore plant.ariel --depth 6',
+  )
+    .option('--depth <number>', 'how many notifications in a row (default: 8)')
+    .option('--code <number>', 'of the errors (default: 4)')
+    .option('--entities <names>', 'only of these, as in T1,T2,N0 (default: all that are declared)')
+    .option('--step-ms <number>', 'time between two notifications (default: 1000)')
+    .option('--seconds <number>', 'stop after so long with what was found (default: 60)')
+    .option('--topology <file>', TOPOLOGY_HELP)
+    .option('--classic', CLASSIC_HELP)
+    .option('--json', 'print the findings as JSON')
+    .action(async (file: string, options: ExploreOptions) => exit(await (await import('./ariel-explore.ts')).exploreScript(file, options)))
 }
 
 function addFormatter(ariel: Command, exit: (code: number) => void): void {

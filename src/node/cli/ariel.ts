@@ -3,21 +3,25 @@
  *
  * Boundary: files in, files and lines out. Exit codes: 0 good, 1 errors found, 2 wrong usage (SPEC 8).
  */
-import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { actionLines, type Compiled, check, compile, type Diagnostic, dryRun, listing } from '../../mechanisms/ariel/ariel.ts'
+import {
+  actionLines,
+  check,
+  compareActions,
+  type Diagnostic,
+  type Difference,
+  dryRun,
+  listing,
+} from '../../mechanisms/ariel/ariel.ts'
 import { disassemble } from '../../mechanisms/ariel/emit-disassembly.ts'
 import { emit, FORMS, type OutputForm } from '../../mechanisms/ariel/emit-form.ts'
-import { isRCode, readRCode, readTopology } from '../../mechanisms/ariel/emit-reader.ts'
+import { readRCode } from '../../mechanisms/ariel/emit-reader.ts'
 import { format } from '../../mechanisms/ariel/fmt.ts'
 import type { Policy } from '../../support/backbone/rint.ts'
-import { countLine, diagnosticLines } from './ariel-diagnostics.ts'
-import { EXIT_FAILED, remark, say, usage } from './output.ts'
-import { MAX_HISTORY_BYTES, readBytes, readScript, type ScriptFile, scriptOf } from './script-file.ts'
-
-export interface ClassicOptions {
-  readonly classic?: true
-}
+import { type ClassicOptions, compileScript, type PolicyOptions, readHistoryText, readPolicy, withCount } from './ariel-policy.ts'
+import { EXIT_FAILED, remark, say, styled, usage } from './output.ts'
+import { readBytes, readScript } from './script-file.ts'
+import { writeWhole } from './whole-file.ts'
 
 export interface CheckOptions extends ClassicOptions {
   readonly json?: true
@@ -51,17 +55,10 @@ export function buildScript(file: string, options: BuildOptions): number {
   const compiled = compileScript(script, options)
   if (!compiled.ok) return EXIT_FAILED
   const written = emit(compiled, form, basename(file))
-  if (options.output !== undefined) write(options.output, written)
+  if (options.output !== undefined) writeWhole(options.output, written)
   else if (options.listing === undefined) process.stdout.write(written)
   if (options.listing) process.stdout.write(listing(compiled.rcode))
   return 0
-}
-
-/** With what was found on standard error. */
-function compileScript(script: ScriptFile, { classic }: ClassicOptions): Compiled {
-  const compiled = compile(script.text, { include: script.include, classic: classic === true })
-  for (const line of withCount(compiled.diagnostics, script, process.stderr)) remark(line)
-  return compiled
 }
 
 function formOf(name: string | undefined): OutputForm {
@@ -70,34 +67,35 @@ function formOf(name: string | undefined): OutputForm {
   throw usage(`--emit ${name} is no output form. Expected one of: ${Object.keys(FORMS).join(', ')}.`)
 }
 
-export interface DryRunOptions extends ClassicOptions {
-  readonly topology?: string
+export interface DryRunOptions extends PolicyOptions {
+  readonly against?: string
+  readonly againstTopology?: string
 }
 
-/** Prints what a policy would have done in a recorded history. The policy is a script, or r-code with its topology. */
+/** Prints what a policy would have done in a recorded history; with `against`, in what the two policies differ. */
 export function dryRunPolicy(file: string, history: string, options: DryRunOptions): number {
   const policy = readPolicy(file, options)
   if (policy === undefined) return EXIT_FAILED
-  const events = readBytes(history, 'a history: one JSON object a line, as SPEC 5.3 has them', MAX_HISTORY_BYTES)
-  const actions = dryRun(policy, new TextDecoder().decode(events), { classic: options.classic === true })
-  process.stdout.write(actionLines(actions))
+  const classic = options.classic === true
+  const other = otherPolicy(options)
+  if (other === 'has errors') return EXIT_FAILED
+  const text = readHistoryText(history)
+  const actions = dryRun(policy, text, { classic })
+  if (other === undefined) process.stdout.write(actionLines(actions))
+  else for (const difference of compareActions(actions, dryRun(other, text, { classic }))) sayDifference(difference)
   return 0
 }
 
-function readPolicy(file: string, options: DryRunOptions): Policy | undefined {
-  const bytes = readBytes(file, 'an ariel script, as in plant.ariel, or r-code')
-  if (isRCode(bytes)) {
-    if (options.topology === undefined) {
-      throw usage(
-        `${file} is r-code, which does not say what there is to watch. Expected --topology with its topology.json as well.`,
-      )
-    }
-    const topology = readBytes(options.topology, 'what perdure ariel build --emit topology writes')
-    return { rcode: readRCode(bytes), topology: readTopology(new TextDecoder().decode(topology)) }
-  }
-  if (options.topology !== undefined) throw usage(`${file} is a script and declares its own topology. Expected no --topology.`)
-  const compiled = compileScript(scriptOf(file, bytes), options)
-  return compiled.ok ? compiled : undefined
+/** The changed policy of a comparison. */
+function otherPolicy({ against, againstTopology, classic }: DryRunOptions): Policy | 'has errors' | undefined {
+  if (against === undefined) return undefined
+  const topology = againstTopology === undefined ? {} : { topology: againstTopology }
+  return readPolicy(against, { ...topology, ...(classic === true && { classic }) }) ?? 'has errors'
+}
+
+/** As in a patch: `-` is done no more, `+` is done in addition. */
+function sayDifference({ change, action }: Difference): void {
+  say(styled(change === 'gone' ? 'red' : 'green', `${change === 'gone' ? '-' : '+'} ${JSON.stringify(action)}`))
 }
 
 /** Disassembles r-code, in either form. */
@@ -123,33 +121,12 @@ export function formatScripts(files: readonly string[], options: FormatOptions):
     } else if (text !== script.text) {
       say(file)
       if (options.check) code = EXIT_FAILED
-      else write(file, script.mark + text)
+      else writeWhole(file, script.mark + text)
     }
   }
   return code
 }
 
-function withCount(diagnostics: readonly Diagnostic[], script: ScriptFile, stream: NodeJS.WriteStream): string[] {
-  const count = countLine(diagnostics)
-  return count === undefined ? [] : [...diagnosticLines(diagnostics, script, stream), count]
-}
-
 function exitOf(diagnostics: readonly Diagnostic[]): number {
   return diagnostics.some(({ severity }) => severity === 'error') ? EXIT_FAILED : 0
-}
-
-/** All of it or nothing: a file that is cut off looks like a good one to those who read it. */
-function write(file: string, content: string | Uint8Array): void {
-  const before = statSync(file, { throwIfNoEntry: false })
-  // A link stays one: what it leads to is written.
-  const target = before === undefined ? file : realpathSync(file)
-  const draft = `${target}.${process.pid}.tmp`
-  try {
-    if (before !== undefined && !before.isFile()) throw new Error('it is no file')
-    writeFileSync(draft, content, before === undefined ? {} : { mode: before.mode })
-    renameSync(draft, target)
-  } catch (error) {
-    rmSync(draft, { force: true })
-    throw usage(`${file} cannot be written: ${(error as Error).message}. Expected a place for a file in an existing folder.`)
-  }
 }

@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { PerdureError } from '../../errors.ts'
 import { addAriel } from './ariel-commands.ts'
 import type { DiagramCommandOptions } from './checkpoints.ts'
+import type { ServeOptions } from './checkpoints-serve.ts'
 import type { DrainOptions, ReasonOptions } from './control.ts'
 import type { FaultOptions, LogOptions } from './look.ts'
 import { complain, EXIT_FAILED, EXIT_USAGE, errorJson, exitCodeOf, sayJson } from './output.ts'
@@ -220,6 +221,16 @@ function addCheckpoints(program: Command): void {
     .option('--failed <members>', 'show where the group goes back to if these members fail, as in a,b')
     .action(async (group: string, _: DiagramCommandOptions, command: Command) =>
       (await import('./checkpoints.ts')).drawGroup(group, command.optsWithGlobals()),
+    )
+  add(
+    checkpoints,
+    'serve',
+    'Serve checkpoint groups of attached members over HTTP, with their proxies to download. A token is taken from PERDURE_TOKEN.',
+    'perdure checkpoints serve --port 7337',
+  )
+    .option('--port <port>', 'where it listens, on this machine only (default: 7337)')
+    .action(async (_: ServeOptions, command: Command) =>
+      (await import('./checkpoints-serve.ts')).serve(command.optsWithGlobals()),
     )
 }
 

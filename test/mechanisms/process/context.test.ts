@@ -1,5 +1,5 @@
-/** `p` and handles at their edges: what is not built yet says so, and a sleep counts time in which nobody was there. */
-import { type RunContext, resilient, run, start } from 'perdure'
+/** `p` and handles at their edges: what does not fit is refused, and a sleep counts time in which nobody was there. */
+import { checkpointGroupNamed, type RunContext, resilient, run, start } from 'perdure'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../log/virtual-clock.ts'
 import { Stage } from './stage.ts'
@@ -12,19 +12,28 @@ interface Untyped {
   send(group: unknown, member: string, message: unknown): Promise<unknown>
 }
 
-describe('what belongs to later versions says PERDURE_E_NOT_YET', () => {
-  test('in a body: p.send; and the run goes on', async () => {
+describe('in the hand of a program without types', () => {
+  test('p.send is refused what is no checkpoint group, no name or no value; and the run goes on', async () => {
     const stage = await Stage.open()
     const body = resilient('asks', async (p: RunContext) => {
-      const later = p as unknown as Untyped
-      const asked = [() => later.send({}, 'a', 1)]
+      const untyped = p as unknown as Untyped
+      const bank = checkpointGroupNamed('bank')
+      const asked = [
+        () => untyped.send({}, 'a', 1),
+        () => untyped.send(bank, 7, 1),
+        () => untyped.send(bank, 'a', () => 1),
+        () => untyped.send(bank, 'a', 1),
+      ]
       const codes: unknown[] = []
       for (const ask of asked) codes.push(await ask().catch(codeOf))
       return [...codes, await p.step('goes on', () => 7)]
     })
     await stage.node('a', [body])
     const handle = await stage.settle(start(stage.site, body, 'k', []))
-    expect(await stage.settle(handle.result())).toEqual(['PERDURE_E_NOT_YET', 7])
+    expect(await stage.settle(handle.result())).toEqual([
+      ...['PERDURE_E_USAGE', 'PERDURE_E_USAGE', 'PERDURE_E_VALUE', 'PERDURE_E_UNKNOWN_GROUP'],
+      7,
+    ])
   })
 })
 

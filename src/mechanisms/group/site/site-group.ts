@@ -10,12 +10,14 @@
 import { PerdureError } from '../../../errors.ts'
 import type { Site } from '../../../log/site.ts'
 import { checkName } from '../../../support/definition.ts'
+import { publishFaultsOf } from '../../../support/fault-channel.ts'
 import type { Metaobject } from '../../../support/interception.ts'
 import type { GroupReference } from '../../../support/reference.ts'
 import type { Verdict } from '../ballot.ts'
 import { withoutSignal } from '../caller-signal.ts'
 import type { GroupMember } from '../enrolment.ts'
 import type { ListedGroup, ListedMember, MemberSpec } from '../machine/protocol.ts'
+import { groupName } from '../machine/world.ts'
 import type { View } from '../membership.ts'
 import type { GroupHandle } from '../object-group.ts'
 import { Counts, type Finished, outcomesOf, verdictOf } from '../record.ts'
@@ -23,7 +25,6 @@ import { redecide } from '../redecide.ts'
 import type { Placed, Strategy, VariantClass } from '../strategy.ts'
 import { usage } from '../strategy-options.ts'
 import type { NamedVariant } from '../variants.ts'
-import { publishFaultsOf } from './fault-channel.ts'
 import { type Conducted, type Front, frontOf } from './front.ts'
 import { type SiteGroupOptions, specificationOf } from './specification.ts'
 
@@ -57,7 +58,7 @@ export async function siteGroup(parts: SiteGroupParts): Promise<SiteGroup> {
     throw usage(`The key of a group of ${name} must be a text of 1 to ${MAX_KEY_BYTES} bytes, as in create({ key: 'main' }).`)
   const spec = specificationOf(strategy, variants, args, parts)
   const group = new SiteGroup(parts)
-  publishFaultsOf(site.link, group.reference)
+  publishFaultsOf(site.link, groupName(group.reference))
   if (spec.style === 'vote') {
     const conducted: Conducted = { name, key, spec, strategy, hear: (call) => group.hear(call) }
     group.conductedBy(frontOf(site.link), conducted)

@@ -7,8 +7,10 @@
  * Boundary: arguments are checked and defaults filled in; the turns are `attempt.ts`, the steps `steps.ts`.
  */
 import { PerdureError } from '../../../errors.ts'
+import { encode } from '../../../log/codec/codec.ts'
+import { MAX_VALUE } from '../../../log/log.ts'
 import type { Definition } from '../../../support/definition.ts'
-import { referenceOf } from '../../../support/reference.ts'
+import { type CheckpointGroupReference, checkpointGroupOf, referenceOf } from '../../../support/reference.ts'
 import type { IssueOptions, Issuer } from '../../space/issuer.ts'
 import { type Space, spaceOver } from '../../space/space.ts'
 import { checkKey, checkStart, optionsOf, usage } from '../checks.ts'
@@ -16,6 +18,9 @@ import type { Attempt } from './attempt.ts'
 import { RepeatableRandom } from './random.ts'
 import { DEFAULT_RETRY, type RetryOptions, type StepInfo } from './steps.ts'
 import { store } from './storing.ts'
+
+/** Of a message to a member, encoded: an operation is a value, and has more in it. */
+const MAX_MESSAGE: number = MAX_VALUE - 16 * 1024
 
 /** Of a version gate: a name, not a text. */
 const MAX_GATE_NAME = 128
@@ -103,6 +108,12 @@ export interface RunContext {
    * members threw, is kept in the journal. Waits as long as the group does.
    */
   call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<ResultOf<T[M]>>
+  /**
+   * Sends a message to a member of a checkpoint group: once, however often this run is re-executed. It comes from
+   * `@definition/key`, and nothing undoes it. Resolves with its id; rejects with `PERDURE_E_UNKNOWN_GROUP`, `_UNKNOWN_MEMBER`, or
+   * `_BUSY` where too much waits for the member.
+   */
+  send(group: CheckpointGroupReference, member: string, message: unknown): Promise<number>
   /** A line for people, on the output of its node, at most once: not repeated when the body is re-executed, and lost with a crash in its turn. */
   log(...parts: readonly unknown[]): void
 }
@@ -237,8 +248,21 @@ class AttemptContext implements RunContext, Issuer {
     return this.#attempt.issue('group.call', [reference.name, reference.key, method, args, null]) as Promise<ResultOf<T[M]>>
   }
 
-  send(): Promise<never> {
-    return Promise.reject(notYet('p.send'))
+  send(group: object, member: string, message: unknown): Promise<number> {
+    const name = checkpointGroupOf(group)
+    if (name === undefined)
+      return refuse(
+        "p.send(group, member, message) was given no checkpoint group: expected what await checkpointGroup(site, 'bank') or checkpointGroupNamed('bank') gives.",
+      )
+    if (typeof member !== 'string')
+      return refuse("p.send(group, member, message) needs the member's name, as in p.send(bank, 'a', 7).")
+    const { definition, key } = this.#attempt.identity
+    try {
+      const args = [name, member, `@${definition}/${key}`, encode(message, MAX_MESSAGE)]
+      return this.#attempt.issue('checkpoint.post', args) as Promise<number>
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 }
 
@@ -248,8 +272,4 @@ function isDuration(ms: unknown): ms is number {
 
 function refuse(message: string): Promise<never> {
   return Promise.reject(new PerdureError('PERDURE_E_USAGE', message))
-}
-
-function notYet(what: string): PerdureError {
-  return new PerdureError('PERDURE_E_NOT_YET', `${what} is part of the contract but not built yet. Do without it for now.`)
 }

@@ -62,6 +62,7 @@ const FOLDABLE: readonly unknown[] = [
   'process.result',
   'process.cancel',
   'group.call',
+  'checkpoint.post',
 ]
 const isAlternative: Check = (value) => fits(value, [isText, isCount, (name) => FOLDABLE.includes(name), isList])
 const isAlternatives: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isAlternative)

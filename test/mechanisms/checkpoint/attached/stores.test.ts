@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { portTransport } from '../../../../src/mechanisms/checkpoint/attached/attached-checkpoint-group.ts'
 import { KnownEdges } from '../../../../src/mechanisms/checkpoint/attached/known-edges.ts'
 import { MemberLog } from '../../../../src/mechanisms/checkpoint/attached/member-log.ts'
-import type { StoreRecord, Token, Wire } from '../../../../src/mechanisms/checkpoint/attached/proxy-parts.ts'
+import type { Store, StoreRecord, Token, Wire } from '../../../../src/mechanisms/checkpoint/attached/proxy-parts.ts'
 import { folderStore, memoryStore } from '../../../../src/mechanisms/checkpoint/attached/stores.ts'
 
 function wire(...token: Token): Wire {
@@ -110,33 +110,53 @@ describe('the store in a folder', () => {
     folder = await mkdtemp(join(tmpdir(), 'perdure-store-'))
   })
 
-  afterEach(() => rm(folder, { recursive: true, force: true }))
+  afterEach(async () => {
+    await Promise.all(stores.splice(0).map((store) => store.close?.()))
+    await rm(folder, { recursive: true, force: true })
+  })
 
   const record = (n: number): StoreRecord => ({ kind: 'message', wire: wire(0, 0, 0, n) })
+  const stores: Store[] = []
+  const opened = async (): Promise<Store> => {
+    const store = await folderStore(folder)
+    stores.push(store)
+    return store
+  }
 
   test('has what was appended, in order, also what came at once', async () => {
-    const store = await folderStore(folder)
+    const store = await opened()
     await Promise.all([1, 2, 3].map((n) => store.append(record(n))))
     await store.append(record(4))
-    expect(await (await folderStore(folder)).read()).toEqual([1, 2, 3, 4].map(record))
+    expect(await (await opened()).read()).toEqual([1, 2, 3, 4].map(record))
   })
 
   test('forgets a last line that a crash has cut off, and goes on after it', async () => {
-    await (await folderStore(folder)).append(record(1))
+    await (await opened()).append(record(1))
     await appendFile(join(folder, 'member.log'), '{"kind":"mess')
-    const store = await folderStore(folder)
+    const store = await opened()
     expect(await store.read()).toEqual([record(1)])
     await store.append(record(2))
-    expect(await (await folderStore(folder)).read()).toEqual([record(1), record(2)])
+    expect(await (await opened()).read()).toEqual([record(1), record(2)])
   })
 
   test('is rewritten as a whole, and what is appended meanwhile comes after it', async () => {
-    const store = await folderStore(folder)
+    const store = await opened()
     await store.append(record(1))
     await Promise.all([store.replace([record(7)]), store.append(record(8))])
     await store.append(record(9))
-    expect(await (await folderStore(folder)).read()).toEqual([7, 8, 9].map(record))
+    expect(await (await opened()).read()).toEqual([7, 8, 9].map(record))
     expect((await readFile(join(folder, 'member.log'), 'utf8')).split('\n')).toHaveLength(4)
+  })
+
+  test('heeds no checkpoint that a replaced process still writes, but its messages', async () => {
+    const saved: StoreRecord = { kind: 'checkpoint', index: 7, at: 0, received: [], edges: [], state: '0' }
+    const replaced = await opened()
+    await replaced.append(record(1))
+    const store = await opened()
+    await store.append(record(2))
+    await replaced.append(saved)
+    await replaced.append(record(3))
+    expect(await (await opened()).read()).toEqual([1, 2, 3].map(record))
   })
 })
 
@@ -145,9 +165,9 @@ test('a transport over ports has one for each member, and says which it lacks', 
   const transport = portTransport({ b: port1 })
   const heard = new Promise((resolve) =>
     portTransport({ a: port2 }).listen(async (message) => {
-        resolve(message)
-        return 'kept'
-      }),
+      resolve(message)
+      return 'kept'
+    }),
   )
   transport.send('b', wire(0, 0, 0, 1))
   expect(await heard).toEqual(wire(0, 0, 0, 1))

@@ -27,11 +27,6 @@ interface Truth extends Sent {
 /** How a call of the service goes wrong: the request is lost, the reply is, or it comes late. */
 export type Mishap = 'request' | 'reply' | number | undefined
 
-/** An object that remembers everything it was given. */
-export interface Ledger {
-  readonly got: readonly string[]
-}
-
 export class World {
   readonly clock: VirtualClock = virtualClock()
   machine = new AttachedMachine()
@@ -156,6 +151,13 @@ export class World {
     for (let step = 0; !settled && step < 1_000; step++) await this.clock.advance(step === 0 ? 0 : stepMs)
     if (!settled) throw new Error('it does not come to an end')
     return watched
+  }
+
+  /** The service goes on from a snapshot of itself. */
+  restore(): void {
+    const restored = new AttachedMachine()
+    for (const part of this.machine.snapshot()) restored.restore(structuredClone(part))
+    this.machine = restored
   }
 
   got(name: string): readonly string[] {
