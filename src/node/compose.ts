@@ -29,7 +29,8 @@ export function composeReplica(): Replica {
     report: (fault, context) => faults.report(fault, context),
     out: (out, context) => spaces.deposit(out, context),
   })
-  return new Replica([spaces, processes, groups, faults, checkpoints, new AttachedMachine()], { runs: processes }, composeReplica)
+  const machines = [spaces, processes, groups, faults, checkpoints, new AttachedMachine()]
+  return new Replica(machines, { runs: processes, members: checkpoints }, composeReplica)
 }
 
 /** Rebuilds the state of the log and starts to take operations. */

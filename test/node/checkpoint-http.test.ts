@@ -19,8 +19,7 @@ import { type CheckpointServer, serveCheckpoints } from '../../src/node/checkpoi
 import { open } from '../../src/node/open.ts'
 
 const PROGRAMS = join(import.meta.dirname, 'programs')
-const found = spawnSync('python3', ['--version'])
-const NO_PYTHON = found.status === 0 ? undefined : 'python3 is not installed'
+const NO_PYTHON = spawnSync('python3', ['--version']).status !== 0
 
 let folder = ''
 let closing: (() => Promise<unknown>)[] = []
@@ -280,6 +279,17 @@ class Court {
       })
   }
 
+  /** Asks until the member is in safe mode, or is not any more: it tries the service again and again, so this ends. */
+  async untilMode(name: string, mode: 'safe' | 'ordinary'): Promise<void> {
+    for (let safe: boolean | undefined; safe !== (mode === 'safe'); ) {
+      const asked = this.lines.length
+      this.say(name, { ask: 'mode' })
+      const answer = () => this.lines.slice(asked).find((line) => line.safe !== undefined)
+      await this.until(() => answer() !== undefined)
+      safe = answer()?.safe
+    }
+  }
+
   #hear(by: string, line: Line): void {
     this.lines.push({ ...line, by })
     if (line.to !== undefined) {
@@ -351,8 +361,8 @@ describe('programs with downloaded proxies', () => {
     return files
   }
 
-  test.skipIf(NO_PYTHON !== undefined)(
-    `a Node and a Python program play on when they are killed with -9, and when the service is (${NO_PYTHON ?? 'python3 is there'})`,
+  test.skipIf(NO_PYTHON)(
+    'a Node and a Python program play on when they are killed with -9, and when the service is (where there is python3)',
     async () => {
       const service = new Service(join(folder, 'site'))
       closing.push(() => service.kill())
@@ -391,16 +401,10 @@ describe('programs with downloaded proxies', () => {
       // Nobody answers: they play on.
       const before = Math.max(...court.lines.map(({ ball }) => ball ?? 0))
       await reaches(before + 12, away)
-      court.say('js', { ask: 'mode' })
-      await court.until(() => court.lines.some(({ safe }) => safe))
+      await court.untilMode('js', 'safe')
       await service.start(Number(new URL(server.url).port))
       await court.until(() => court.lines.some(({ end }) => end))
-      // It learns that the service is back within a pause between two attempts, so this ends.
-      while (court.lines.findLast(({ safe }) => safe !== undefined)!.safe) {
-        const asked = court.lines.length
-        court.say('js', { ask: 'mode' })
-        await court.until(() => court.lines.slice(asked).some(({ safe }) => safe !== undefined))
-      }
+      await court.untilMode('js', 'ordinary')
       const now = Math.max(...court.lines.map(({ ball }) => ball ?? 0))
       await reaches(now + 12, court.lines.length)
       const end = court.lines.find((line) => line.end)!.end

@@ -132,7 +132,9 @@ function addQuestions(ariel: Command, exit: (code: number) => void): void {
     .option('--topology <file>', TOPOLOGY_HELP)
     .option('--classic', CLASSIC_HELP)
     .option('--json', 'print the findings as JSON')
-    .action(async (file: string, options: ExploreOptions) => exit(await (await import('./ariel-explore.ts')).exploreScript(file, options)))
+    .action(async (file: string, options: ExploreOptions) =>
+      exit(await (await import('./ariel-explore.ts')).exploreScript(file, options)),
+    )
 }
 
 function addFormatter(ariel: Command, exit: (code: number) => void): void {
