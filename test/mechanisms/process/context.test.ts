@@ -9,7 +9,7 @@ const codeOf = (error: unknown) => (error as { code?: unknown }).code
 /** As a program without types would call it. */
 interface Untyped {
   call(group: unknown, method: string): Promise<unknown>
-  send(group: unknown, member: string, message: unknown): Promise<unknown>
+  send(group: unknown, member: unknown, message: unknown): Promise<unknown>
 }
 
 describe('in the hand of a program without types', () => {

@@ -322,7 +322,7 @@ export class ProcessMachine implements RunTable, EvalPort {
     this.#state.waiters.dropAll(caller)
     dropMoves(this.#state, caller)
     if (caller.kind === 'run') this.#state.expiries.dropWakes(caller.id)
-    else disconnected(this.#state, caller.id, context)
+    else if (caller.kind === 'session') disconnected(this.#state, caller.id, context)
   }
 
   /** Whoever hosted in the generation before cannot be heard of again. */

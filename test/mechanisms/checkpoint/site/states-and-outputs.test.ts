@@ -253,7 +253,13 @@ describe('an output', () => {
     expect(await results.count(['sum', Number])).toBe(0)
     await scene.member('a').checkpoint()
     expect(await results.in(['sum', Number])).toEqual(['sum', 7])
-    expect(await scene.member('a').space('results').out('no' as never).catch(codeOf)).toBe('PERDURE_E_USAGE')
+    expect(
+      await scene
+        .member('a')
+        .space('results')
+        .out('no' as never)
+        .catch(codeOf),
+    ).toBe('PERDURE_E_USAGE')
     expect(() => scene.member('a').space('../x')).toThrow('cannot name a space')
   })
 })
