@@ -10,9 +10,9 @@ const { files, commands, commandWith, shell, killedAt, remove } = samplesOf('REA
 afterAll(remove)
 
 describe('README.md', () => {
-  test('shows four programs', () => {
-    expect([...files.keys()]).toEqual(['order.mjs', 'shop.mjs', 'space.mjs', 'median.mjs'])
-    expect(readme.match(/^```(js|ts)$/gm)).toHaveLength(4)
+  test('shows five programs', () => {
+    expect([...files.keys()]).toEqual(['order.mjs', 'shop.mjs', 'space.mjs', 'median.mjs', 'bank.mjs'])
+    expect(readme.match(/^```(js|ts)$/gm)).toHaveLength(5)
   })
 
   test('the first program goes on at the same price after everything was killed, and ships once', async () => {
@@ -52,6 +52,14 @@ describe('README.md', () => {
     expect(output).toMatch(/^9\n/)
     expect(output).toMatch(/disagreed: 1/)
     expect(code).toBe(0)
+  })
+
+  test('a group of accounts goes back to a line on which no money is lost or doubled, also the next day', async () => {
+    const first = await shell(`"${process.execPath}" bank.mjs`)
+    expect(first.output).toBe('{ anna: 70, bert: 130 }\n')
+    expect(first.code).toBe(0)
+    const second = await shell(`"${process.execPath}" bank.mjs`)
+    expect(second.output).toBe('{ anna: 40, bert: 160 }\n')
   })
 
   test('every npm command it names exists', () => {
