@@ -57,6 +57,9 @@ interface HeldNote {
   readonly position: number
 }
 
+const SILENT =
+  'The site has not heard of this program for several seconds and has given it up; whoever takes its place has been told. Join again to go on.'
+
 export class Gateway {
   readonly log: Log
   readonly replica: Replica
@@ -163,6 +166,19 @@ export class Gateway {
   /** A connection has broken the rules: its session is over, whatever its kind. */
   expel(session: number, listener: Listener): void {
     if (this.#attached.detach(session, listener)) this.#endSession(session, 'lost')
+  }
+
+  /** The process at the other end is silent: a bound session is over, and what comes of it later is refused. */
+  giveUp(session: number): void {
+    const listener = this.#attached.of(session)
+    if (listener === undefined || !this.isBound(session)) return
+    this.expel(session, listener)
+    listener.closed(new PerdureError('PERDURE_E_SESSION_LOST', SILENT))
+  }
+
+  /** Whether the session is connected, and ends with its connection. */
+  isBound(session: number): boolean {
+    return this.#attached.of(session) !== undefined && this.replica.sessions.secretHash(session) === undefined
   }
 
   /** A connection has broken: a bound session is over, a lasting one is waited for. */

@@ -4,7 +4,10 @@
  * Two steps, so that a node is not fenced by mistake: silence makes the detector append a suspicion; only if that stands, and the
  * silence goes on, it appends the fence. What counts is what the machine makes of them.
  *
- * Boundary: clock and gateway; watched is who beats, and who ought to: a process may be stopped before its first beat. A node whose
+ * Who hosts members of groups is no node: when it has been silent for as long its connection is closed, which is a fence too, since a
+ * bound session that is over is never heard again.
+ *
+ * Boundary: clock and gateway; watched is who beats, and which nodes ought to: a process may be stopped before its first beat. A node whose
  * connection breaks is the machine's own business.
  */
 import type { Timer } from '../clock.ts'
@@ -45,12 +48,17 @@ export function detect(gateway: Gateway): Detector {
     const nodes = gateway.replica.query('process', 'nodes', []) as readonly ListedNode[]
     const known = new Set(nodes.map(({ session }) => session))
     const watched = new Set(watchdog.ids)
-    for (const session of watched) if (!known.has(session)) watchdog.forget(session)
+    for (const session of watched) if (!known.has(session) && !gateway.isBound(session)) watchdog.forget(session)
     for (const session of known) {
       if (expected.has(session) && !watched.has(session)) watchdog.beat(session, clock.monotonicMs())
     }
     const verdicts = watchdog.check(clock.monotonicMs())
     for (const node of nodes) act(gateway, node, verdicts.get(node.session))
+    for (const [session, verdict] of verdicts) {
+      if (verdict !== 'fence' || known.has(session)) continue
+      watchdog.forget(session)
+      gateway.giveUp(session)
+    }
   }
   return {
     expect(session) {

@@ -10,6 +10,7 @@
  *
  * Boundary: part of the shell. The thread's program is plain JavaScript text, because a thread has no TypeScript loader.
  */
+import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { encodeFrame } from '../log/wire/frames.ts'
 import type { TurnMeter } from '../mechanisms/process/host/port.ts'
@@ -76,6 +77,7 @@ export function startHeartbeat(socket: string, session: number, watch?: StallWat
   const thread = new Worker(THREAD, { eval: true, execArgv: [], workerData })
   thread.unref()
   thread.on('error', () => undefined)
+  beatOnce(socket, beat)
   let turns = 0
   const meter: TurnMeter = {
     begin({ run, fence, maxTurnMs }) {
@@ -98,4 +100,11 @@ export function startHeartbeat(socket: string, session: number, watch?: StallWat
       void thread.terminate()
     },
   }
+}
+
+/** Before the thread has begun: who is stopped in between is missed too. */
+function beatOnce(socket: string, beat: Uint8Array): void {
+  const stream = connect(socket, () => stream.end(beat))
+  stream.on('error', () => undefined)
+  stream.unref()
 }

@@ -57,3 +57,24 @@ test('kill -9 of everybody at once: whoever is started again goes on from one li
   await crew.handIn(group, 40)
   await allIsWell(crew, group)
 })
+
+test('a process that is stopped is given up after some seconds; what it does when it goes on harms nobody', async () => {
+  await using crew = new Crew()
+  await using site = await open(crew.data)
+  const group = await checkpointGroup(site, 'crew', { lag: { undoneMs: 200 } })
+  await Promise.all(Object.keys(PLACES).map((place) => crew.start(place)))
+  await crew.handIn(group, 20)
+  const goOn = crew.stop('one')
+  await crew.handIn(group, 20)
+  const statuses = async () => {
+    const listed = (await site.link.main.query('checkpoint', 'group', ['crew'])) as {
+      readonly members: readonly { readonly name: string; readonly status: string }[]
+    }
+    return listed.members.filter(({ name }) => PLACES.one?.includes(name)).map(({ status }) => status)
+  }
+  await expect.poll(statuses, { interval: 50, timeout: 60_000 }).toEqual(['lost', 'lost'])
+  await crew.start('one')
+  goOn()
+  await crew.handIn(group, 20)
+  await allIsWell(crew, group)
+})

@@ -51,6 +51,14 @@ export class Crew implements AsyncDisposable {
     await this.ended(name)
   }
 
+  /** Stops the process, without a word, until the function is called. Another one can be started in its place. */
+  stop(name: string): () => void {
+    const child = this.#running.get(name)
+    child?.kill('SIGSTOP')
+    this.#running.set(`${name}, stopped`, child as ChildProcess)
+    return () => void child?.kill('SIGCONT')
+  }
+
   async ended(name: string): Promise<void> {
     const child = this.#running.get(name)
     if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
