@@ -24,20 +24,20 @@ obey({
     await open(folder)
     say('open')
   },
-  async keep({ folder, names, file }) {
+  async keep({ folder, protocol, names, file }) {
     const site = await open(folder, { attach: true })
-    const bank = await checkpointGroup(site, 'bank')
+    const bank = await checkpointGroup(site, 'bank', { protocol })
     const lines = openSync(file, 'a')
     await Promise.all(names.map((/** @type {string} */ name) => bank.join(name, (self) => new Account(self, lines))))
     say('keeping')
   },
-  async visit({ folder, name, accounts, callers, file }) {
+  async visit({ folder, protocol, name, accounts, callers, file }) {
     const site = await open(folder, { attach: true })
     const history = openSync(file, 'a')
     /** @param {Readonly<Record<string, unknown>>} line */
     const write = (line) => writeSync(history, `${JSON.stringify({ at: process.hrtime.bigint().toString(), ...line })}\n`)
     answers = await space(site, 'answers')
-    const customer = { bank: await checkpointGroup(site, 'bank'), answers, write }
+    const customer = { bank: await checkpointGroup(site, 'bank', { protocol }), answers, write }
     say('visiting')
     let number = 0
     const caller = async () => {
