@@ -46,7 +46,7 @@ export interface RunTable extends ReplyTable {
 /** Who keeps the replies of callers that are no sessions. */
 export interface ReplyTables {
   readonly runs: RunTable
-  readonly members?: ReplyTable
+  readonly members: ReplyTable
 }
 
 /** One part of a snapshot and whose it is: the replica's own, or that of the machine of this name. */
@@ -189,8 +189,7 @@ export class Replica {
     }
   }
 
-  #settleIn(table: ReplyTable | undefined, caller: number, number: number, outcome: Outcome): void {
-    invariant(table !== undefined, 'a member was answered, and no machine knows it')
+  #settleIn(table: ReplyTable, caller: number, number: number, outcome: Outcome): void {
     table.settle(caller, number, outcome, this.#context(table))
   }
 

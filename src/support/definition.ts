@@ -57,7 +57,7 @@ export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && NAME.test(name)) return name
   throw new PerdureError(
     'PERDURE_E_NAME',
-    `${JSON.stringify(name) ?? String(name)} cannot name ${what}: expected 1 to 64 letters, digits, "_", "-" or ".", not starting with ".". Choose another name.`,
+    `${typeof name === 'string' ? JSON.stringify(name) : String(name)} cannot name ${what}: expected 1 to 64 letters, digits, "_", "-" or ".", not starting with ".". Choose another name.`,
     { data: { name: String(name) } },
   )
 }

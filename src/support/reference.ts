@@ -15,6 +15,11 @@ export interface GroupReference {
   readonly key: string
 }
 
+/** Names of the methods of a group's client. */
+export type MethodOf<T> = { [K in keyof T]: T[K] extends (...args: never) => unknown ? K : never }[keyof T] & string
+
+export type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never
+
 const references = new WeakMap<object, GroupReference>()
 
 export function refer(object: object, reference: GroupReference): void {

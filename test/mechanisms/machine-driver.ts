@@ -6,6 +6,7 @@
  */
 import { decode, encode } from '../../src/log/codec/codec.ts'
 import type { Caller, Context, Ended, LogTime, Machine, Outcome } from '../../src/log/machine.ts'
+import type { ReplyTable } from '../../src/log/replica.ts'
 
 export interface Reply {
   readonly caller: Caller
@@ -109,7 +110,7 @@ export class MachineDriver {
       position: this.position,
       wallMs: this.wallMs,
       serviceMs: this.serviceMs,
-      reply: (caller, number, outcome) => this.#reply(caller, number, outcome),
+      reply: (caller, number, outcome) => this.#route(caller, number, outcome),
       schedule: (atMs, token, time = 'wall') => this.#schedule({ time, atMs, machine, token }),
       withdraw: (caller, number) => this.machines.some((other) => other.withdraw(caller, number)),
       perform: (operation) => this.#owner(operation.name).apply(operation, this.contextOf(this.#owner(operation.name))),
@@ -135,6 +136,13 @@ export class MachineDriver {
     const before = this.replies.length
     work()
     return this.replies.slice(before)
+  }
+
+  /** What was asked in the name of a member is answered to the machine that has members. */
+  #route(caller: Caller, number: number, outcome: Outcome): void {
+    const table = caller.kind === 'member' ? this.machines.find(({ name }) => name === 'checkpoint') : undefined
+    if (caller.kind !== 'member' || table === undefined) return this.#reply(caller, number, outcome)
+    ;(table as ReplyTable).settle(caller.id, number, outcome, this.contextOf(table))
   }
 
   #reply(caller: Caller, number: number, outcome: Outcome): void {

@@ -102,7 +102,7 @@ bad.ariel:3:34: error A006: IF is not closed: expected FI before the end of inpu
     [['build', 'plant.ariel', '-o', 'plant.ariel'], /is the script itself/],
     [['build', 'plant.ariel', '-o', 'no/such/folder/x'], /cannot be written/],
     [['build', 'plant.ariel', '-o', '.'], /cannot be written/],
-    [['explain', 'plant.ariel'], /not built yet/],
+    [['run', 'plant.ariel'], /not built yet/],
   ])('SPEC 8: perdure ariel %j exits 2 and says what was expected', async (words, message) => {
     await using shop = workshop()
     const { code, stderr } = await shop.run('ariel', ...words)
@@ -284,7 +284,7 @@ describe('SPEC 8: perdure ariel fmt', () => {
 test('perdure ariel lists its commands, and each explains itself with an example', async () => {
   await using shop = workshop()
   const { stdout } = await shop.run('ariel', '--help')
-  for (const command of ['check', 'build', 'list', 'dry-run', 'fmt', 'lsp'])
+  for (const command of ['check', 'build', 'list', 'dry-run', 'test', 'explain', 'what-if', 'explore', 'fmt', 'lsp'])
     expect(stdout).toMatch(new RegExp(`^ +${command} `, 'm'))
   expect((await shop.run('ariel', 'build', '--help')).stdout).toContain('\nExample:\n  perdure ariel build')
 })

@@ -52,12 +52,14 @@ export {
 } from './site/checkpoint-group.ts'
 export type { Member } from './site/member.ts'
 export {
+  type Answer,
   type CheckpointedObject,
   External,
   external,
   type MemberSpace,
   type ObjectFactory,
   type OutputInfo,
+  type RequestOptions,
   type Self,
 } from './site/member-object.ts'
 export type { CheckpointGroupOptions } from './site/specification.ts'

@@ -5,9 +5,10 @@
  *
  * Boundary: the side of the program. What a group does is decided in `atomic.ts`, by the machine.
  */
+
+import { encodeTemplate, type FieldOf, type Formal, type NoField } from '../../support/template.ts'
 import { MAX_ELEMENTS } from './machine/atomic.ts'
 import { checkPassive, usage } from './options.ts'
-import { encodeTemplate, type FieldOf, type Formal, type NoField } from './template.ts'
 
 /** Stands for a field of the tuple that an earlier element of the group matched. */
 export class Ref<E extends number = number, F extends number = number> {

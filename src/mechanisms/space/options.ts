@@ -5,11 +5,11 @@
  */
 import { PerdureError } from '../../errors.ts'
 import { ActiveField, checkName } from '../../support/definition.ts'
+import { MAX_FIELDS } from '../../support/template.ts'
 import { isBulkLimit, MAX_COLLECTED } from './machine/bulk.ts'
 import { isLease, isMaxDeliveries } from './machine/holds.ts'
 import { DEFAULT_QUOTA, isLimit, isQuotaName, type Quota } from './machine/quota.ts'
 import { isDuration } from './machine/wire.ts'
-import { MAX_FIELDS } from './template.ts'
 
 export interface WaitOptions {
   /** Gives up waiting; the promise rejects with the signal's reason, unless the log says that a tuple came first. */

@@ -10,6 +10,7 @@
 import { PerdureError } from '../../errors.ts'
 import type { Changes } from '../../log/watch/stream.ts'
 import { ActiveField, checkName } from '../../support/definition.ts'
+import { type Checked, encodeTemplate, type TupleOf } from '../../support/template.ts'
 import { type CheckedGroup, encodeGroup, type GroupElement, type MatchedBy } from './group.ts'
 import type { Issuer } from './issuer.ts'
 import {
@@ -27,13 +28,9 @@ import {
   type WaitOptions,
   waitTerms,
 } from './options.ts'
-import { type Checked, encodeTemplate, type TupleOf } from './template.ts'
 import { type Source, type SpaceChange, SpaceWatching, type WatchOptions } from './watch.ts'
 
 // biome-ignore lint/performance/noBarrelFile: this file is what `perdure/space` exports, and templates are written with these.
-export { type GroupElement, type MatchedBy, Ref, ref } from './group.ts'
-export type { Quota } from './machine/quota.ts'
-export type { BulkOptions, HoldOptions, OutOptions, SpaceOptions, WaitOptions } from './options.ts'
 export {
   AnyField,
   any,
@@ -48,7 +45,10 @@ export {
   oneOf,
   prefix,
   type TupleOf,
-} from './template.ts'
+} from '../../support/template.ts'
+export { type GroupElement, type MatchedBy, Ref, ref } from './group.ts'
+export type { Quota } from './machine/quota.ts'
+export type { BulkOptions, HoldOptions, OutOptions, SpaceOptions, WaitOptions } from './options.ts'
 export type { Changes, Issuer, SpaceChange, WatchOptions }
 
 /** A tuple that was taken to be held. Data besides its two methods: the `id` may go to whoever does the work. */

@@ -12,7 +12,7 @@
 import { PerdureError } from '../../errors.ts'
 import { decode, encode } from '../../log/codec/codec.ts'
 import type { ChangeStream, Changes, Watchers } from '../../log/watch/stream.ts'
-import { encodeTemplate } from './template.ts'
+import { encodeTemplate } from '../../support/template.ts'
 
 export interface WatchOptions {
   /** The first position of interest: everything from there on is told again from the log. */

@@ -22,6 +22,14 @@ function nodeOf(stage: Stage, definition: string, key: string): string | undefin
   return (stage.gateway.replica.query('process', 'status', [definition, key]) as { node?: string }).node
 }
 
+test('whatever ends that is no session takes no node with it, whatever its number', async () => {
+  const stage = await Stage.open()
+  await stage.node('x', [waits('a')])
+  const { replica } = stage.gateway
+  for (let id = 1; id <= replica.position; id++) replica.ended({ kind: 'member', id }, 'left')
+  expect(stage.nodes()).toMatchObject([{ state: 'live' }])
+})
+
 describe('placement', () => {
   test('N1: the least loaded node that hosts the definition, ties to the one registered first', async () => {
     const stage = await Stage.open()

@@ -1,6 +1,6 @@
 /** Tuples and templates from so small a stock of values that they meet often. */
 import fc from 'fast-check'
-import { any, between, gt, lte, oneOf, prefix } from '../../../src/mechanisms/space/template.ts'
+import { any, between, gt, lte, oneOf, prefix } from '../../../src/support/template.ts'
 
 const VALUES: readonly unknown[] = [
   'a',

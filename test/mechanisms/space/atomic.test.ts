@@ -1,7 +1,7 @@
 /** Atomic groups: all or nothing, in order, unseen by others, and tried again whenever something that matters has changed. */
 import { describe, expect, test } from 'vitest'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
-import { any, encodeTemplate, gt } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate, gt } from '../../../src/support/template.ts'
 import { MachineDriver, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'
 

@@ -4,7 +4,7 @@ import { encode } from '../../../src/log/codec/codec.ts'
 import { MAX_REPLY_BYTES } from '../../../src/mechanisms/space/machine/bulk.ts'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
 import { MAX_QUOTAS } from '../../../src/mechanisms/space/machine/quota.ts'
-import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate } from '../../../src/support/template.ts'
 import { MachineDriver, run, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { EvalPort } from '../../../src/mechanisms/space/machine/eval.ts'
 import { deadLetterOf } from '../../../src/mechanisms/space/machine/holds.ts'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
-import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate } from '../../../src/support/template.ts'
 import { MachineDriver, run, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'
 
@@ -74,6 +74,24 @@ describe('a held tuple', () => {
     driver.ended(session(4))
     expect(ask(session(9), 'space.count', 'jobs', JOB)).toBe(0)
     driver.ended(run(4))
+    expect(ask(session(9), 'space.count', 'jobs', JOB)).toBe(1)
+  })
+
+  test('without an end of its lease is held until it is said or its holder ends, and there is no deadline for it', () => {
+    const { ask, driver } = setUp()
+    ask(session(9), 'space.out', 'jobs', ['job', 1])
+    const [machine] = driver.machines as [SpaceMachine]
+    const endless = { leaseMs: Number.POSITIVE_INFINITY }
+    const args = ['jobs', JOB, { hold: endless }] as const
+    const scheduled: number[] = []
+    driver.entry(machine, (context) => {
+      const watched = { ...context, schedule: (atMs: number) => void scheduled.push(atMs) }
+      machine.apply({ caller: session(1), number: 1, name: 'space.inp', args }, watched)
+    })
+    expect(scheduled).toEqual([])
+    driver.advance(1e12)
+    expect(ask(session(9), 'space.count', 'jobs', JOB)).toBe(0)
+    driver.ended(session(1))
     expect(ask(session(9), 'space.count', 'jobs', JOB)).toBe(1)
   })
 

@@ -1,7 +1,7 @@
 /** Tuples that are there for a while only. */
 import { describe, expect, test } from 'vitest'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
-import { any, encodeTemplate } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate } from '../../../src/support/template.ts'
 import { MachineDriver, session } from '../machine-driver.ts'
 import { type Asking, askWith, outcomes } from './asking.ts'
 

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import type { Caller, Context, Outcome } from '../../../src/log/machine.ts'
 import type { EvalRun } from '../../../src/mechanisms/space/machine/eval.ts'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
-import { any, encodeTemplate, gt, oneOf } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate, gt, oneOf } from '../../../src/support/template.ts'
 import { MachineDriver, type Reply, run, session } from '../machine-driver.ts'
 
 interface Bench {

@@ -15,7 +15,7 @@ import {
   Operator,
   oneOf,
   prefix,
-} from '../../../src/mechanisms/space/template.ts'
+} from '../../../src/support/template.ts'
 
 /** As the machine sees it: template and tuple both travel. */
 function matches(template: readonly unknown[], tuple: readonly unknown[]): boolean {

@@ -2,7 +2,7 @@
 import { Ref } from '../../../src/mechanisms/space/group.ts'
 import { SpaceMachine } from '../../../src/mechanisms/space/machine/machine.ts'
 import type { Indexing } from '../../../src/mechanisms/space/machine/tuple-class.ts'
-import { encodeTemplate } from '../../../src/mechanisms/space/template.ts'
+import { encodeTemplate } from '../../../src/support/template.ts'
 import { MachineDriver, type Reply, session } from '../machine-driver.ts'
 import type { Numbered, Step } from './model-steps.ts'
 import { type Answer, NaiveSpaces, TIMED_OUT } from './naive-space.ts'

@@ -1,7 +1,7 @@
 /** What may happen to spaces, at random: operations of four callers, time, the end of callers, restarts. */
 import fc from 'fast-check'
 import { ref } from '../../../src/mechanisms/space/group.ts'
-import { any } from '../../../src/mechanisms/space/template.ts'
+import { any } from '../../../src/support/template.ts'
 import * as arbitrary from './arbitraries.ts'
 import type { NaiveElement, NaiveHold, NaiveQuota } from './naive-space.ts'
 

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Ref } from '../../../src/mechanisms/space/group.ts'
-import { AnyField, Operator } from '../../../src/mechanisms/space/template.ts'
+import { AnyField, Operator } from '../../../src/support/template.ts'
 
 export type Answer = readonly [caller: number, number: number, value: unknown]
 

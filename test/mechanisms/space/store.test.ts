@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeTemplate, type Template } from '../../../src/mechanisms/space/machine/match.ts'
 import { TupleStore } from '../../../src/mechanisms/space/machine/store.ts'
 import { DEFAULT_INDEXING, type Indexing, type Stored } from '../../../src/mechanisms/space/machine/tuple-class.ts'
-import { any, encodeTemplate, oneOf } from '../../../src/mechanisms/space/template.ts'
+import { any, encodeTemplate, oneOf } from '../../../src/support/template.ts'
 import * as arbitrary from './arbitraries.ts'
 import { naiveMatch } from './naive-space.ts'
 

@@ -42,7 +42,7 @@ export function admit(
   const refused = refuse(group, name)
   if (refused !== undefined || caller.kind !== 'session') return refused
   const known = group.byName.get(name)
-  const member = known ?? add(group, name)
+  const member = known ?? add(world, group, name)
   world.state.attach(member, caller.id)
   context.reply(caller, number, { value: grantOf(member, context) })
   if (known === undefined) {
@@ -68,8 +68,10 @@ function carriesVectors({ spec: { protocol } }: Group): boolean {
   return protocol === 'hmnr' || protocol === 'fdas' || protocol === 'bhmr'
 }
 
-function add(group: Group, name: string): Member {
-  const member = newMember(group, name, group.places.length, group.graph.join())
+function add({ state }: World, group: Group, name: string): Member {
+  const member = newMember(group, { id: state.nextMember, name, place: group.places.length, slot: group.graph.join() })
+  state.nextMember += 1
+  state.members.set(member.id, member)
   group.places.push(member)
   group.placeNames.push(name)
   group.byName.set(name, member)

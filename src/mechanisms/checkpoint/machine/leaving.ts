@@ -7,16 +7,17 @@ import type { Context } from '../../../log/machine.ts'
 import { tell, tellOthers } from './messages.ts'
 import { excuse } from './recording.ts'
 import { deleted } from './refusals.ts'
+import { forgetCallers } from './requests.ts'
 import { type Group, type Member, namesOf, recount } from './state.ts'
 import { answer } from './waiting.ts'
 import { memberChanged, type World } from './world.ts'
 
 /** Its messages in the logs of others come from nobody from here on. */
-export function removeMember({ state }: World, member: Member, context: Context): void {
+export function removeMember(world: World, member: Member, context: Context): void {
   const { group, name, place, slot } = member
   tellAllDiscards(member, context)
   tell(member, context, ['checkpoint.over', group.id, place, 'left', 'it has left'])
-  state.attach(member, null)
+  world.state.attach(member, null)
   excuse(member, context)
   group.byName.delete(name)
   group.places[place] = undefined
@@ -26,6 +27,7 @@ export function removeMember({ state }: World, member: Member, context: Context)
   const names = namesOf(group)
   tellOthers(group, null, context, (other) => ['checkpoint.names', group.id, other.place, names])
   memberChanged(member, 'left', context)
+  forgetCallers(world, [member], context)
 }
 
 export function deleteGroup(world: World, group: Group, context: Context): void {
@@ -38,6 +40,7 @@ export function deleteGroup(world: World, group: Group, context: Context): void 
     memberChanged(member, 'left', context)
   }
   world.state.remove(group)
+  forgetCallers(world, [...group.byName.values()], context)
 }
 
 /** Of all its checkpoints: nobody will go back to them. */

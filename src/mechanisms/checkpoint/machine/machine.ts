@@ -10,7 +10,8 @@
  *   C3  Nobody goes back behind the line of all, so what lies below it is freed.
  */
 import { equal } from '../../../log/codec/equality.ts'
-import type { Caller, Context, Interest, Machine, Operation } from '../../../log/machine.ts'
+import type { Caller, Context, Interest, Operation, Outcome } from '../../../log/machine.ts'
+import type { ReplyTable } from '../../../log/replica.ts'
 import { join } from './joining.ts'
 import { deleteGroup } from './leaving.ts'
 import { answerLines, askForLine } from './lines.ts'
@@ -20,7 +21,8 @@ import { isBytes, isCount, isName, isNames, isSender, readSpec } from './read.ts
 import { takeSnapshot } from './recording.ts'
 import { begin, haltIsDue, lost } from './recovering.ts'
 import { groupTaken, MAX_GROUPS, malformed, noProxy, stale, tooManyGroups, unknownGroup, unknownMember } from './refusals.ts'
-import { tend } from './saving.ts'
+import { placeAnswers, settled } from './requests.ts'
+import { collect, tend } from './saving.ts'
 import { restoreInto, snapshotOf } from './snapshot.ts'
 import { type Result, said } from './speaking.ts'
 import { GroupsState, newGroup, waiterKey } from './state.ts'
@@ -29,7 +31,7 @@ import { CHECKPOINT_TOPIC, type Ports, type World } from './world.ts'
 
 const DEAF: Ports = { report: () => undefined, out: () => undefined }
 
-export class CheckpointMachine implements Machine {
+export class CheckpointMachine implements ReplyTable {
   readonly name = 'checkpoint'
   readonly operations = {
     'checkpoint.found': 120,
@@ -52,6 +54,7 @@ export class CheckpointMachine implements Machine {
     'checkpoint.recorded': 137,
     'checkpoint.mark': 138,
     'checkpoint.close': 139,
+    'checkpoint.request': 150,
   }
   readonly #world: World
 
@@ -169,6 +172,8 @@ export class CheckpointMachine implements Machine {
       return 'it takes the name of a group, and to ask one of a member'
     if (group === undefined) return unknownGroup(name)
     if (operation === 'checkpoint.delete') {
+      // What its members have taken for good does not go back.
+      collect(this.#world, group, context)
       deleteGroup(this.#world, group, context)
       return { value: true }
     }
@@ -181,12 +186,18 @@ export class CheckpointMachine implements Machine {
     return undefined
   }
 
+  /** What was asked in the name of a member is answered. */
+  settle(member: number, number: number, outcome: Outcome, context: Context): void {
+    settled(this.#world, member, number, outcome, context)
+  }
+
   expire(token: number, context: Context): void {
     const [id, kind] = readToken(token)
     const group = this.#world.state.groups.get(id)
     if (group === undefined) return
     if (kind === 'halt') haltIsDue(this.#world, group, context)
     else if (kind === 'line') answerLines(this.#world, group, context)
+    else if (kind === 'answers') placeAnswers(group, context)
     else tend(this.#world, group, context)
   }
 
@@ -237,8 +248,9 @@ export class CheckpointMachine implements Machine {
   }
 
   census(): Record<string, number> {
-    const { groups, waiters, nextGroup, bySession } = this.#world.state
-    return { groups: groups.size, waiters: waiters.size, sessions: bySession.size, nextGroup }
+    const { groups, waiters, members, bySession, nextGroup, nextMember } = this.#world.state
+    const counts = { groups: groups.size, members: members.size, waiters: waiters.size, sessions: bySession.size }
+    return { ...counts, nextGroup, nextMember }
   }
 
   snapshot(): Iterable<unknown> {

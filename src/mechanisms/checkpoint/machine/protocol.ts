@@ -22,6 +22,7 @@
  *       because of it: operations are answered when they are durable anyway.
  *   N3  Between `halted` and the next `rollback` or `resume` nothing comes from a member.
  */
+import type { Failure } from '../../../log/machine.ts'
 import type { ProtocolName } from '../protocols.ts'
 
 export type GroupProtocol = Exclude<ProtocolName, 'bare'> | 'koo-toueg'
@@ -68,7 +69,12 @@ export interface Grant {
   readonly names: readonly (string | null)[]
 }
 
-/** `from`: place of the sender; -1: no member, who never goes back. `index`: interval of the sending. */
+/**
+ * `from`: place of the sender; -1: no member, who never goes back. `index`: interval of the sending.
+ *
+ * Answers are mail too: `sender` is '@' and the name of the space or group, `stamp` is empty and not null, and the payload an
+ * encoded `Answered`. What a space has answered comes from the member itself, in the interval in which it was asked: it is undone with it.
+ */
 export type Mail = readonly [
   position: number,
   from: number,
@@ -78,17 +84,33 @@ export type Mail = readonly [
   stamp: Uint8Array | null,
 ]
 
+/** `reply`: position of the operation that asked. */
+export type Answered = { readonly reply: number; readonly value: unknown } | { readonly reply: number; readonly error: Failure }
+
 /** By place; null: goes on as it is. */
 export type WireLine = readonly (number | null)[]
 
 /**
  * What is recorded now and happens once no failure can undo the interval that asked for it. `output`: the object's own `output`. `out`:
- * a tuple. `call`: a call of an object group, whose answer comes back as a message from `@group`. `ack`: of a held take.
+ * a tuple. `call`: a call of an object group, whose answer comes back as a message from `@group` that is never undone.
  */
 export type Output =
   | readonly ['output', payload: Uint8Array]
   | readonly ['out', space: string, tuple: readonly unknown[], options: unknown]
   | readonly ['call', name: string, key: string, method: string, args: readonly unknown[]]
+
+/**
+ * Asked of a space at once. What it takes is held for the member: gone for good when the interval that asked is stable, and given back
+ * when that is undone, together with the answer.
+ */
+export type SpaceRequest = readonly [
+  kind: 'in' | 'rd' | 'inp' | 'rdp',
+  space: string,
+  /** As spaces write it on the log. */
+  template: readonly unknown[],
+  /** Only of those that wait. */
+  options: { readonly timeoutMs: number } | null,
+]
 
 /** Every array is the arguments of the operation of that name, `->` its answer. `of`: group, place, epoch of the member that says it. */
 export interface CheckpointOperations {
@@ -130,6 +152,11 @@ export interface CheckpointOperations {
   ]
   /** -> position, which with the place makes the idempotency key. */
   'checkpoint.output': readonly [...of: Of, index: number, delivered: number, output: Output]
+  /**
+   * -> position, by which the answer names it: a message `{ reply, value | error }` from `@space`. What is refused at once is answered
+   * with the error, and nothing follows. `_BUSY` where too much was asked and is not over.
+   */
+  'checkpoint.request': readonly [...of: Of, index: number, delivered: number, request: SpaceRequest]
   /** -> true. The object has been given these outputs. */
   'checkpoint.released': readonly [...of: Of, positions: readonly number[]]
   /** -> true. Where nothing else says it: every HEARD_EVERY deliveries. */

@@ -7,8 +7,8 @@ import type { TraceEvent } from '../trace.ts'
 import { type Group, type GroupsState, intervalOf, isNew, type Member } from './state.ts'
 import { bySendings } from './trace-view.ts'
 
-/** On one page: with 256 names each, it fits a frame. */
-const MAX_LISTED = 50
+/** On one page: it is made in one turn, and fits a frame. */
+const MAX_LISTED = 256
 
 /** Events on one page, where pages are asked for: they fit a frame. */
 const MAX_EVENTS = 4_096
@@ -29,6 +29,9 @@ export interface ListedCheckpointMember {
   /** Outputs that wait for the line of all, and for the object. */
   readonly outputs: number
   readonly released: number
+  /** Asked of spaces and groups and not answered, and tuples taken that may have to go back. */
+  readonly requests: number
+  readonly held: number
   readonly reason: string | null
 }
 
@@ -41,13 +44,21 @@ export interface ListedCheckpointGroup {
   readonly recovering: boolean
 }
 
-export interface NamedCheckpointGroup {
-  readonly id: number
+export interface CountedCheckpointGroup {
   readonly name: string
   readonly protocol: string
   readonly epoch: number
-  /** By name. */
-  readonly members: readonly string[]
+  /** How many. */
+  readonly members: number
+  /** How many of them have no proxy. */
+  readonly lost: number
+}
+
+export interface CheckpointGroupsPage {
+  /** In the order in which they were made. */
+  readonly groups: readonly CountedCheckpointGroup[]
+  /** To be asked for the next page; null when this is the last. */
+  readonly next: number | null
 }
 
 export interface TracePage {
@@ -58,7 +69,7 @@ export interface TracePage {
 }
 
 /**
- * `groups`, [after]: those with an id above `after`, in the order of their ids, at most MAX_LISTED. `group`, [name]. `trace`, [name]: all of it, or [name, from]: a page.
+ * `groups`, [from]: a page of them, 0 for the first. `group`, [name]. `trace`, [name]: all of it, or [name, from]: a page.
  * Null where there is no such group; `undefined` for a question nobody knows.
  */
 export function ask(state: GroupsState, question: string, args: readonly unknown[]): unknown {
@@ -69,14 +80,15 @@ export function ask(state: GroupsState, question: string, args: readonly unknown
   return question === 'group' ? listed(group) : trace(group, args[1])
 }
 
-function page(state: GroupsState, after: number): NamedCheckpointGroup[] {
-  const groups: NamedCheckpointGroup[] = []
+function page(state: GroupsState, from: number): CheckpointGroupsPage {
+  const groups: CountedCheckpointGroup[] = []
   for (const { id, name, epoch, spec, byName } of state.groups.values()) {
-    if (id <= after) continue
-    if (groups.length === MAX_LISTED) break
-    groups.push({ id, name, protocol: spec.protocol, epoch, members: [...byName.keys()] })
+    if (id < from) continue
+    if (groups.length === MAX_LISTED) return { groups, next: id }
+    const lost = [...byName.values()].filter(({ session }) => session === null).length
+    groups.push({ name, protocol: spec.protocol, epoch, members: byName.size, lost })
   }
-  return groups
+  return { groups, next: null }
 }
 
 function listed(group: Group): ListedCheckpointGroup {
@@ -86,7 +98,7 @@ function listed(group: Group): ListedCheckpointGroup {
 }
 
 function listedMember(member: Member): ListedCheckpointMember {
-  const { name, place, mailbox, checkpoints, outputs, released, wedged } = member
+  const { name, place, mailbox, checkpoints, outputs, released, requests, held, wedged } = member
   return {
     ...{ name, place },
     status: statusOf(member),
@@ -97,6 +109,8 @@ function listedMember(member: Member): ListedCheckpointMember {
     bytes: mailbox.bytes,
     outputs: outputs.length,
     released: released.length,
+    requests: requests.size,
+    held: held.length,
     reason: wedged,
   }
 }

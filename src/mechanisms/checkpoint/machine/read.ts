@@ -5,7 +5,7 @@
  */
 import { PerdureError } from '../../../errors.ts'
 import { checkName } from '../../../support/definition.ts'
-import type { GroupProtocol, GroupSpec, Output, SaveCause, StoredState } from './protocol.ts'
+import type { GroupProtocol, GroupSpec, Output, SaveCause, SpaceRequest, StoredState } from './protocol.ts'
 
 /** Of a sender that is no member: '@', the name of a definition, '/', the key of a run. */
 const MAX_SENDER_BYTES = 1 + 64 + 1 + 256
@@ -20,9 +20,12 @@ const MAX_POSITIONS = 65_536
 const MAX_LAG_BYTES = 1024 * 1024 * 1024
 
 const PROTOCOLS: ReadonlySet<unknown> = new Set<GroupProtocol>(['exact', 'bcs', 'hmnr', 'fdas', 'bhmr', 'cut', 'koo-toueg'])
+const WAITING: ReadonlySet<unknown> = new Set<SpaceRequest[0]>(['in', 'rd'])
+const LOOKING: ReadonlySet<unknown> = new Set<SpaceRequest[0]>(['inp', 'rdp'])
 const CAUSES: ReadonlySet<unknown> = new Set<SaveCause>(['basic', 'forced', 'asked'])
 
 export function isName(value: unknown): value is string {
+  if (typeof value !== 'string') return false
   try {
     return checkName(value, 'a checkpoint group or a member') === value
   } catch (error) {
@@ -81,9 +84,23 @@ export function isState(value: unknown): value is StoredState {
 export function isOutput(value: unknown): value is Output {
   if (!Array.isArray(value)) return false
   if (value[0] === 'output') return value.length === 2 && isBytes(value[1])
-  if (value[0] === 'out') return value.length === 4 && typeof value[1] === 'string' && Array.isArray(value[2])
+  if (value[0] === 'out') return value.length === 4 && isName(value[1]) && Array.isArray(value[2])
   if (value[0] !== 'call' || value.length !== 5) return false
-  return [value[1], value[2], value[3]].every((text) => typeof text === 'string') && Array.isArray(value[4])
+  return isName(value[1]) && typeof value[2] === 'string' && typeof value[3] === 'string' && Array.isArray(value[4])
+}
+
+export function isRequest(value: unknown): value is SpaceRequest {
+  if (!Array.isArray(value) || value.length !== 4) return false
+  const [kind, space, template, options] = value
+  if (!isName(space) || !Array.isArray(template)) return false
+  return options === null ? WAITING.has(kind) || LOOKING.has(kind) : WAITING.has(kind) && isPatience(options)
+}
+
+/** `{ timeoutMs }`, and nothing else. */
+function isPatience(value: unknown): boolean {
+  if (!isObject(value) || Object.keys(value).length !== 1) return false
+  const { timeoutMs } = value
+  return typeof timeoutMs === 'number' && Number.isFinite(timeoutMs) && timeoutMs >= 0
 }
 
 /** A text says what is wrong with it. */

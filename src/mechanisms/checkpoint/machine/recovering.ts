@@ -3,7 +3,8 @@
  *
  * Boundary: functions over the state.
  *   R1  Who has no proxy is at its line already: in every further recovery it has failed, and stays where it is.
- *   R2  The line is computed when every other member has said how far it is, or has failed too: then all deliveries are known.
+ *   R2  The line is computed when every proxy has said how far its member is, or was given up: then all deliveries are known. Those of
+ *       failed members are asked too, since one that does not answer could not go back either.
  *   R3  A recovery during a recovery is the same one with more failed members. Nobody conducts it, so nobody's loss ends it.
  */
 import type { Context } from '../../../log/machine.ts'
@@ -15,6 +16,7 @@ import { pump, tell } from './messages.ts'
 import { HALT_MS, type Mail, type WireLine } from './protocol.ts'
 import { restartSnapshots } from './recording.ts'
 import { rolledBack } from './refusals.ts'
+import { giveBack, withdrawFrom } from './requests.ts'
 import { collect, discard } from './saving.ts'
 import { type Group, isNew, type Member, recount } from './state.ts'
 import { tokenOf } from './timers.ts'
@@ -32,7 +34,7 @@ export function begin(world: World, group: Group, failed: Iterable<Member>, cont
     abortCoordinated(world, group, context)
     let asked = false
     for (const member of group.byName.values()) {
-      if (member.session === null || group.recovery.failed.has(member.place)) continue
+      if (member.session === null || member.halt === 'halted') continue
       member.halt = 'asked'
       asked = true
       tell(member, context, ['checkpoint.halt', group.id, member.place])
@@ -46,8 +48,7 @@ export function begin(world: World, group: Group, failed: Iterable<Member>, cont
 export function completeIfHalted(world: World, group: Group, context: Context): void {
   const { recovery } = group
   if (recovery === null) return
-  for (const { session, halt, place } of group.byName.values())
-    if (session !== null && halt === 'asked' && !recovery.failed.has(place)) return
+  for (const { session, halt } of group.byName.values()) if (session !== null && halt === 'asked') return
   complete(world, group, context)
 }
 
@@ -56,7 +57,7 @@ export function haltIsDue(world: World, group: Group, context: Context): void {
   const { recovery } = group
   if (recovery === null || context.serviceMs < recovery.haltByMs) return
   for (const member of group.byName.values()) {
-    if (member.session === null || member.halt !== 'asked' || recovery.failed.has(member.place)) continue
+    if (member.session === null || member.halt !== 'asked') continue
     reportMember(world, member, 'suspected', { haltMs: HALT_MS }, context)
     dismiss(world, member, 'late', `it did not halt within ${HALT_MS} ms`, context)
     recovery.failed.add(member.place)
@@ -149,6 +150,11 @@ function complete(world: World, group: Group, context: Context): void {
     if (outcome !== undefined) context.reply(waiter.caller, waiter.number, outcome)
   }
   restartSnapshots(group, context)
+  // Last of all: tuples that come back may go to members that have just gone on.
+  for (const member of members) {
+    const to = cut[member.slot]!
+    if (to !== 'current') giveBack(member, to, context)
+  }
 }
 
 function wireEntry(member: Member | undefined, cut: Cut): number | null {
@@ -176,6 +182,7 @@ function undo(world: World, member: Member, to: number | 'current', context: Con
   mailbox.rewind(last.delivered)
   events.rollback(to, last.event)
   member.outputs = member.outputs.filter(({ interval }) => interval < to)
+  withdrawFrom(member, to, context)
   member.behind = []
   member.asked = null
   if (!member.leaving) return

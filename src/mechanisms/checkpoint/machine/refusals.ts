@@ -28,6 +28,9 @@ export const MAX_LIVE = 65_536
 /** Outputs of one member that were not given to it yet. */
 export const MAX_OUTPUTS = 16_384
 
+/** Requests of one member that are not over: what waits, and what is held until it is stable. As many operations as a client may have open, four times. */
+export const MAX_REQUESTS = 4_096
+
 export const MAX_SNAPSHOTS = 16
 
 export function malformed(name: string, what: string): Outcome {
@@ -98,6 +101,11 @@ export function tooManyCheckpoints({ name }: Group): Outcome {
 export function tooManyOutputs({ group, name }: Member): Outcome {
   const message = `${MAX_OUTPUTS} outputs of ${name} of the checkpoint group ${group.name} are not done yet; this one was not recorded. Wait for those before.`
   return refusal('PERDURE_E_BUSY', message, { name: group.name, member: name, outputs: MAX_OUTPUTS })
+}
+
+export function tooManyRequests({ group, name }: Member): Outcome {
+  const message = `${MAX_REQUESTS} requests of ${name} of the checkpoint group ${group.name} wait for their answer, or for its next checkpoints; this one was not made. Wait for answers, and save more often.`
+  return refusal('PERDURE_E_BUSY', message, { name: group.name, member: name, requests: MAX_REQUESTS })
 }
 
 export function tooManySnapshots({ name }: Group): Outcome {

@@ -13,6 +13,7 @@ import { isTooMuch, lookAfter } from './lag.ts'
 import { removeMember } from './leaving.ts'
 import { pump, tell } from './messages.ts'
 import type { StoredState } from './protocol.ts'
+import { callGroup, keepTaken } from './requests.ts'
 import { type Checkpoint, type Group, intervalOf, isNew, type Member, type Recorded, recount, type Tentative } from './state.ts'
 import { answer, wantsOf } from './waiting.ts'
 import { memberChanged, reportMember, type World } from './world.ts'
@@ -54,7 +55,7 @@ export function tend(world: World, group: Group, context: Context): void {
 }
 
 function somethingWaits({ byName }: Group): boolean {
-  for (const { outputs, leaving } of byName.values()) if (outputs.length > 0 || leaving) return true
+  for (const { outputs, held, leaving } of byName.values()) if (outputs.length > 0 || held.length > 0 || leaving) return true
   return false
 }
 
@@ -119,6 +120,7 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
 
 /** V2. */
 function release(world: World, member: Member, floor: number, context: Context): void {
+  keepTaken(member, context)
   const { outputs } = member
   let count = 0
   while (count < outputs.length && outputs[count]!.interval < floor) count += 1
@@ -144,8 +146,9 @@ export function tellReleased(member: Member, given: Member['released'], context:
   }
 }
 
-function perform(world: World, member: Member, { output, position }: Recorded, context: Context): void {
-  if (output[0] !== 'out') return
+function perform(world: World, member: Member, recorded: Recorded, context: Context): void {
+  const { output, position } = recorded
+  if (output[0] === 'call') return callGroup(member, output, recorded, context)
   const refused = world.ports.out(output.slice(1), context)
   if (refused !== undefined) reportMember(world, member, 'output-refused', { position, reason: refused.message }, context)
 }

@@ -10,13 +10,16 @@ import { inParts } from '../../../log/machine.ts'
 import type { MemberEvent } from './events.ts'
 import type { GroupSpec, Mail } from './protocol.ts'
 import {
+  type Answer,
   type Checkpoint,
   type Group,
   type GroupsState,
+  type Held,
   type Member,
   newGroup,
   newMember,
   type Recorded,
+  type Request,
   recount,
   type SnapshotRun,
   type Waiter,
@@ -24,7 +27,7 @@ import {
 } from './state.ts'
 
 export function* snapshotOf(state: GroupsState): Generator<Part> {
-  yield ['state', state.nextGroup]
+  yield ['state', state.nextGroup, state.nextMember]
   for (const group of state.groups.values()) {
     yield ['group', savedGroup(group)]
     for (let slot = 0; slot < group.graph.members; slot++)
@@ -35,7 +38,7 @@ export function* snapshotOf(state: GroupsState): Generator<Part> {
 }
 
 function* partsOf(member: Member): Generator<Part> {
-  const { group, place, mailbox, events, checkpoints, outputs, released } = member
+  const { group, place, mailbox, events, checkpoints, outputs, released, requests, held, answers } = member
   const head = [group.id, place] as const
   const first = checkpoints[0]?.event ?? events.first
   yield ['member', group.id, savedMember(member)]
@@ -45,12 +48,15 @@ function* partsOf(member: Member): Generator<Part> {
   yield* inParts('events', events.from(first), ...head) as Generator<Part>
   yield* inParts('outputs', savedBytes(outputs), ...head) as Generator<Part>
   yield* inParts('released', savedBytes(released), ...head) as Generator<Part>
+  yield* inParts('requests', savedBytes([...requests.values()]), ...head) as Generator<Part>
+  yield* inParts('held', savedBytes(held), ...head) as Generator<Part>
+  yield* inParts('answers', savedBytes(answers), ...head) as Generator<Part>
 }
 
 /** Parts come in the order in which `snapshotOf` gives them. */
 export function restoreInto(state: GroupsState, part: unknown): void {
   const saved = part as Part
-  if (saved[0] === 'state') state.nextGroup = saved[1]
+  if (saved[0] === 'state') Object.assign(state, { nextGroup: saved[1], nextMember: saved[2] })
   else if (saved[0] === 'group') state.add(groupFrom(saved[1]))
   else if (saved[0] === 'waiters') for (const waiter of saved[1]) restoreWaiter(state, waiter)
   else restorePart(state, groupIn(state, saved[1]), saved)
@@ -82,6 +88,21 @@ function restorePart(state: GroupsState, group: Group, saved: PartOfGroup): void
     case 'released':
       for (const bytes of saved[3]) memberIn(group, saved[2]).released.push(decode(bytes) as Member['released'][number])
       return
+    case 'requests':
+      return restoreRequests(memberIn(group, saved[2]), saved[3])
+    case 'held':
+      for (const bytes of saved[3]) memberIn(group, saved[2]).held.push(decode(bytes) as Held)
+      return
+    case 'answers':
+      for (const bytes of saved[3]) memberIn(group, saved[2]).answers.push(decode(bytes) as Answer)
+      return
+  }
+}
+
+function restoreRequests({ requests }: Member, saved: readonly Uint8Array[]): void {
+  for (const bytes of saved) {
+    const request = decode(bytes) as Request
+    requests.set(request.number, request)
   }
 }
 
@@ -159,25 +180,28 @@ interface SavedSets {
   readonly states: readonly (readonly [number, Uint8Array])[]
 }
 
+type Copied = 'checked' | 'fails' | 'asked'
+
 type SavedMember = Pick<
   Member,
-  'name' | 'place' | 'slot' | 'session' | 'wedged' | 'halt' | 'leaving' | 'delivered' | 'reached' | 'checked' | 'fails' | 'asked'
+  'id' | 'name' | 'place' | 'slot' | 'session' | 'wedged' | 'halt' | 'leaving' | 'delivered' | 'reached' | 'numbered' | Copied
 > & { readonly lists: Uint8Array }
 
 function savedMember(member: Member): SavedMember {
-  const { name, place, slot, session, wedged, halt, leaving, delivered, reached, checked, fails, asked } = member
+  const { id, name, place, slot, session, wedged, halt, leaving, delivered, reached, numbered, checked, fails, asked } = member
   const { discards, behind, tentative } = member
   const copies = { checked: checked && { ...checked }, fails: fails && { ...fails }, asked: asked && { ...asked } }
   return {
-    ...{ name, place, slot, session, wedged, halt, leaving, delivered, reached },
+    ...{ id, name, place, slot, session, wedged, halt, leaving, delivered, reached, numbered },
     ...copies,
     lists: bytesOf({ discards, behind, tentative }),
   }
 }
 
 function restoreMember(state: GroupsState, group: Group, { lists, session, ...rest }: SavedMember): void {
-  const member = Object.assign(newMember(group, rest.name, rest.place, rest.slot), rest, decode(lists) as Partial<Member>)
+  const member = Object.assign(newMember(group, rest), rest, decode(lists) as Partial<Member>)
   state.attach(member, session)
+  state.members.set(member.id, member)
   group.places[member.place] = member
   group.bySlot[member.slot] = member
   group.byName.set(member.name, member)
@@ -235,10 +259,10 @@ type PartOfGroup =
   | readonly ['mail', group: number, place: number, readonly Mail[]]
   | readonly ['told', group: number, place: number, heard: number, noted: number]
   | readonly ['events', group: number, place: number, readonly MemberEvent[]]
-  | readonly ['outputs' | 'released', group: number, place: number, readonly Uint8Array[]]
+  | readonly ['outputs' | 'released' | 'requests' | 'held' | 'answers', group: number, place: number, readonly Uint8Array[]]
 
 type Part =
-  | readonly ['state', nextGroup: number]
+  | readonly ['state', nextGroup: number, nextMember: number]
   | readonly ['group', SavedGroup]
   | readonly ['waiters', readonly SavedWaiter[]]
   | PartOfGroup

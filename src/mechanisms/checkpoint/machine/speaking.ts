@@ -9,10 +9,19 @@ import { noteActivity, noteWaiting, OUTPUT_PATIENCE_MS } from './lag.ts'
 import { answerLines } from './lines.ts'
 import { addEdge, hear, pump, put, refuseMail } from './messages.ts'
 import type { Mail, Output, SaveCause, StoredState } from './protocol.ts'
-import { isBytes, isBytesOrNull, isCause, isCount, isCounts, isOutput, isReason, isState } from './read.ts'
+import { isBytes, isBytesOrNull, isCause, isCount, isCounts, isOutput, isReason, isRequest, isState } from './read.ts'
 import { passes, record } from './recording.ts'
 import { completeIfHalted, failed, lost } from './recovering.ts'
-import { MAX_LIVE, MAX_OUTPUTS, tooManyCheckpoints, tooManyOutputs, unknownMember } from './refusals.ts'
+import {
+  MAX_LIVE,
+  MAX_OUTPUTS,
+  MAX_REQUESTS,
+  tooManyCheckpoints,
+  tooManyOutputs,
+  tooManyRequests,
+  unknownMember,
+} from './refusals.ts'
+import { askSpace } from './requests.ts'
 import { collect, isNextIndex, keep, settle, tend } from './saving.ts'
 import { intervalOf, isNew, type Member, type Tentative } from './state.ts'
 import type { World } from './world.ts'
@@ -36,6 +45,8 @@ export function said(world: World, member: Member, operation: Operation, context
       return save(world, member, operation, context)
     case 'checkpoint.output':
       return output(member, operation, context)
+    case 'checkpoint.request':
+      return request(member, operation, context)
     case 'checkpoint.heard':
       return heard(world, member, operation, context)
     case 'checkpoint.halted':
@@ -129,13 +140,26 @@ function output(member: Member, { args }: Operation, context: Context): Result {
   if (args.length !== 6 || !isCount(delivered) || !isOutput(output))
     return 'it takes group, place, epoch, interval, position, output'
   if (isNew(member) || index !== intervalOf(member) || member.tentative !== null) return INTERVAL
-  if (member.outputs.length + member.released.length >= MAX_OUTPUTS) return tooManyOutputs(member)
+  if (member.outputs.length + member.released.length + member.requests.size >= MAX_OUTPUTS) return tooManyOutputs(member)
   if (!hear(member, delivered, context)) return DELIVERED
   const { position, serviceMs: atMs } = context
   member.outputs.push({ position, interval: index as number, atMs, output: output as Output })
   noteActivity(member, context)
   noteWaiting(member.group, OUTPUT_PATIENCE_MS, context)
   return { value: position }
+}
+
+/** A space takes its time, or none; a look can be undone as well, since its answer is. */
+function request(member: Member, { args }: Operation, context: Context): Result {
+  const [, , , index, delivered, asked] = args
+  if (args.length !== 6 || !isCount(delivered) || !isRequest(asked)) return REQUEST
+  if (isNew(member) || index !== intervalOf(member) || member.tentative !== null) return INTERVAL
+  if (member.requests.size + member.held.length + member.answers.length >= MAX_REQUESTS) return tooManyRequests(member)
+  if (!hear(member, delivered, context)) return DELIVERED
+  const refused = refuseMail(member) ?? askSpace(member, asked, context)
+  if (refused !== undefined) return refused
+  noteActivity(member, context)
+  return { value: context.position }
 }
 
 function released(world: World, member: Member, { args }: Operation, context: Context): Result {
@@ -151,6 +175,8 @@ function heard(world: World, member: Member, { args }: Operation, context: Conte
   const [, , , delivered] = args
   if (args.length !== 4 || !isCount(delivered)) return 'it takes group, place, epoch and a position'
   if (!hear(member, delivered, context)) return DELIVERED
+  // A leave that was withdrawn has held back what came meanwhile.
+  pump(member, context)
   const { group, place } = member
   for (const waiter of world.state.waiters.values())
     if (waiter.group === group.id && waiter.want.kind === 'line') waiter.want.left.delete(place)
@@ -211,5 +237,7 @@ function recorded(member: Member, { args }: Operation, context: Context): Result
 
 const SEND = 'it takes group, place, epoch, interval, position, receiver, payload, and a stamp or null'
 const SAVE = 'it takes group, place, epoch, index, position, cause, a state (null only if there is one before), and bytes or null'
+const REQUEST =
+  'it takes group, place, epoch, interval, position, and [in | rd | inp | rdp, space, template, { timeoutMs } or null]'
 const INTERVAL = 'that is not the interval in which the member is, or it may do nothing now'
 const DELIVERED = 'the position up to which it was given messages is before the last one, or after all it was told of'

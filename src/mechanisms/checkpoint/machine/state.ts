@@ -8,7 +8,7 @@
  *       which the line of all has come, the last one the beginning of its interval.
  *   S3  The indices of the rows of a slot in the graph are those of the member's checkpoints.
  */
-import type { Caller } from '../../../log/machine.ts'
+import type { Caller, Outcome } from '../../../log/machine.ts'
 import { RollbackGraph } from '../rollback-graph.ts'
 import { Events } from './events.ts'
 import { Mailbox } from './mailbox.ts'
@@ -48,6 +48,39 @@ export interface Recorded {
   readonly output: Output
 }
 
+/** Asked of others in the name of a member, and not answered yet. */
+export interface Request {
+  /** The member's own number of it. */
+  readonly number: number
+  /** By which the answer names it. */
+  readonly position: number
+  /** In which it was asked. */
+  readonly interval: number
+  /** Name of the space; null: a call of a group, which was made when nothing could undo it any more. */
+  readonly space: string | null
+  readonly takes: boolean
+  /** Of the answer. */
+  readonly sender: string
+  /** What the space has said in the entry of the request: it is not kept then. */
+  refusal?: Outcome
+}
+
+/** A tuple that was taken in an interval that can be undone. */
+export interface Held {
+  readonly space: string
+  /** Of the hold. */
+  readonly id: number
+  readonly interval: number
+}
+
+/** An answer for which there was no position of its own. As in `Mail`. */
+export interface Answer {
+  readonly from: number
+  readonly sender: string
+  readonly index: number
+  readonly payload: Uint8Array
+}
+
 /** A note that has to come after the mail up to a position. */
 export interface Behind {
   readonly kind: 'marker' | 'record'
@@ -55,6 +88,8 @@ export interface Behind {
 }
 
 export interface Member {
+  /** Of all members of all groups: it calls others under it. */
+  readonly id: number
   readonly group: Group
   readonly name: string
   readonly place: number
@@ -78,6 +113,14 @@ export interface Member {
   outputs: Recorded[]
   /** Given to the proxy, and not yet said to have been done. */
   released: (readonly [position: number, payload: Uint8Array])[]
+  /** Of its last request. */
+  numbered: number
+  /** By number, in the order of asking. */
+  readonly requests: Map<number, Request>
+  /** In the order of their intervals. */
+  held: Held[]
+  /** In the order in which they came. */
+  answers: Answer[]
   /** References of states to which nobody will go back, for the next proxy. */
   discards: Uint8Array[]
   behind: Behind[]
@@ -154,6 +197,8 @@ export interface Waiter {
 
 export class GroupsState {
   nextGroup = 1
+  nextMember = 1
+  readonly members: Map<number, Member> = new Map<number, Member>()
   readonly groups: Map<number, Group> = new Map<number, Group>()
   readonly byName: Map<string, Group> = new Map<string, Group>()
   /** Members by the session of their proxy. */
@@ -224,9 +269,10 @@ export function newGroup(id: number, name: string, spec: GroupSpec): Group {
   }
 }
 
-export function newMember(group: Group, name: string, place: number, slot: number): Member {
+export function newMember(group: Group, known: Pick<Member, 'id' | 'name' | 'place' | 'slot'>): Member {
+  const { id, name, place, slot } = known
   return {
-    ...{ group, name, place, slot },
+    ...{ id, group, name, place, slot },
     session: null,
     wedged: null,
     halt: 'no',
@@ -238,6 +284,10 @@ export function newMember(group: Group, name: string, place: number, slot: numbe
     events: new Events(),
     outputs: [],
     released: [],
+    numbered: 0,
+    requests: new Map(),
+    held: [],
+    answers: [],
     discards: [],
     behind: [],
     checked: null,

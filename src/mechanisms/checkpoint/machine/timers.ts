@@ -6,7 +6,7 @@
  */
 import type { Group } from './state.ts'
 
-const KINDS = ['halt', 'lag', 'line'] as const
+const KINDS = ['halt', 'lag', 'line', 'answers'] as const
 
 export type TimerKind = (typeof KINDS)[number]
 

@@ -13,7 +13,6 @@
  *   I5  Between the checkpoint that a message forces and its delivery nothing is issued.
  */
 import type { PerdureError } from '../../../errors.ts'
-import { decode } from '../../../log/codec/codec.ts'
 import { type Grant, HEARD_EVERY, type Mail, type Of, type SaveCause, type WireLine } from '../machine/protocol.ts'
 import { buildObject } from './building.ts'
 import { type CallTerms, called, isThenable, limited, reasonOf, thrown } from './calls.ts'
@@ -24,6 +23,7 @@ import { type Judgement, type MemberRule, memberRule } from './member-rule.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Recipe } from './recipe.ts'
 import { isRefusalOfOld, receiptOf, thrownAway } from './refusals.ts'
+import { messageIn } from './requests.ts'
 import { type Call, insideCall, outside, type ScopedObject } from './scope.ts'
 import { States, type TakenState, takenState } from './states.ts'
 import { Marks, Wishes } from './wishes.ts'
@@ -360,7 +360,7 @@ export class Incarnation implements ScopedObject {
     this.#afterDelivery()
   }
 
-  readonly #receive = (mail: Mail): unknown => (this.#object as CheckpointedObject).receive(decode(mail[4]), mail[2])
+  readonly #receive = (mail: Mail): unknown => (this.#object as CheckpointedObject).receive(messageIn(mail), mail[2])
 
   #await(mail: Mail, call: Call, result: PromiseLike<unknown>): void {
     this.#busy = true

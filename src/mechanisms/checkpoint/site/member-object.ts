@@ -4,6 +4,8 @@
  * Boundary: interfaces, and how a state says that it is stored elsewhere.
  */
 import { PerdureError } from '../../../errors.ts'
+import type { ArgumentsOf, MethodOf } from '../../../support/reference.ts'
+import type { Checked } from '../../../support/template.ts'
 
 /** The object behind a member. It need not be deterministic: what it did since its last checkpoint may be undone, and not done again. */
 export interface CheckpointedObject<S = unknown> {
@@ -15,7 +17,10 @@ export interface CheckpointedObject<S = unknown> {
   save(): S | Promise<S>
   /** Takes what `save` has returned into a fresh object. It may keep it. */
   restore(state: S): void | Promise<void>
-  /** A message of another member, or of `@outside` or a run (`@definition/key`). One at a time, in the order of the log. */
+  /**
+   * A message of another member, or of `@outside` or a run (`@definition/key`), or an `Answer` to what it has asked (`@space`, `@group`). One
+   * at a time, in the order of the log.
+   */
   receive(message: unknown, from: string): void | Promise<void>
   /**
    * Gives what `self.output` recorded to the outside world, now that no failure can undo it. At least once: after a crash it is
@@ -51,11 +56,46 @@ export interface Self {
   checkpoint(): Promise<void>
   /** Records what `output` is to be given once nothing can undo it; resolves with its position when recorded. */
   output(payload: unknown): Promise<number>
-  /** A tuple space, for outputs into it. */
+  /** A tuple space, to put tuples into it and to ask for some. */
   space(name: string): MemberSpace
+  /**
+   * Calls a method of an object group, once, when nothing can undo it any more: as an output. Resolves with its position when recorded; what the
+   * group says comes as a message `{ reply, value }` or `{ reply, error }` from `@` and the group's name, with that position as
+   * `reply`, and is never undone. Errors: as `send`, and `PERDURE_E_USAGE` for what is no group of a site.
+   */
+  call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<number>
 }
 
+/** A message that answers what a member has asked, from `@` and the name of the space or group. `reply`: what the asking call resolved with. */
+export type Answer<T = unknown> =
+  | { readonly reply: number; readonly value: T }
+  | { readonly reply: number; readonly error: Error }
+
+export interface RequestOptions {
+  /** Milliseconds of log time after which the answer is `PERDURE_E_TIMEOUT`. Default: waits for ever. */
+  readonly timeoutMs?: number | undefined
+}
+
+/**
+ * A space as a member uses it. An object that cannot be replayed cannot wait inside a call either: it asks, and the answer comes as a message,
+ * an `Answer` from `@` and the name of the space. Asking resolves with the number by which the answer names it, when that is recorded.
+ * Await it inside `receive` if the object keeps the number: then no checkpoint comes between.
+ *
+ * What is asked for takes effect at once. If the interval that asked is undone, a request that waits is withdrawn, a tuple that was
+ * taken goes back to its old place, and the answer is no message any more. A tuple is gone for good when nothing can undo that
+ * interval; until then it is held. Requests outlive the object and its process; `leave` withdraws those that are not answered.
+ *
+ * Errors: as `send`, `PERDURE_E_TEMPLATE`, `_QUOTA`, and `_BUSY` where 4,096 requests are not over.
+ */
 export interface MemberSpace {
+  /** Takes a tuple that matches, or waits for one. */
+  in<const T extends readonly unknown[]>(template: T & Checked<T>, options?: RequestOptions): Promise<number>
+  /** Reads a tuple that matches, or waits for one. */
+  rd<const T extends readonly unknown[]>(template: T & Checked<T>, options?: RequestOptions): Promise<number>
+  /** Takes a tuple that matches; the answer is null if there is none. */
+  inp<const T extends readonly unknown[]>(template: T & Checked<T>): Promise<number>
+  /** Reads a tuple that matches; the answer is null if there is none. */
+  rdp<const T extends readonly unknown[]>(template: T & Checked<T>): Promise<number>
   /** The tuple appears once nothing can undo what led to it. Resolves when recorded. Options as those of a space's `out`. */
   out(tuple: readonly unknown[], options?: object): Promise<number>
 }

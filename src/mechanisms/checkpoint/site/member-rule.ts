@@ -7,7 +7,7 @@
  *
  * Boundary: no site, no time.
  *   R1  What is saved is the state right after the checkpoint was counted.
- *   R2  Messages of no member carry no stamp, and nothing is learnt from them: they are never undone.
+ *   R2  Messages of no member carry no stamp, and nothing is learnt from them: they are never undone, or only with what asked for them.
  */
 import { PerdureError } from '../../../errors.ts'
 import { decode, encode } from '../../../log/codec/codec.ts'
@@ -18,6 +18,7 @@ import { fdas } from '../fdas.ts'
 import { hmnr } from '../hmnr.ts'
 import type { GroupProtocol, Mail } from '../machine/protocol.ts'
 import type { Rule, Token } from '../protocol.ts'
+import { isFromOutside } from './requests.ts'
 import { BCS, BHMR, FDAS, HMNR, type VectorForm } from './vectors.ts'
 
 /** `ask`: the service decides whether to save first. `save`: before the delivery. */
@@ -86,17 +87,19 @@ class ExactMember implements MemberRule {
     this.grow(places)
   }
 
-  judge([, from, , index]: Mail): Judgement {
-    if (from < 0) return 'deliver'
+  judge(mail: Mail): Judgement {
+    if (isFromOutside(mail)) return 'deliver'
+    const [, from, , index] = mail
     this.grow(from + 1)
     this.#token.from = from
     this.#token.index = index
     return skips(this.#state, this.#token) ? 'deliver' : 'ask'
   }
 
-  merge([, from, , index]: Mail): void {
+  merge(mail: Mail): void {
+    if (isFromOutside(mail)) return
+    const [, from, , index] = mail
     const { received } = this.#state
-    if (from < 0) return
     this.grow(from + 1)
     if (index > received[from]!) received[from] = index
   }
@@ -176,7 +179,7 @@ class StampingMember<State, S extends Token> implements MemberRule {
   #stampOf(mail: Mail): S | undefined {
     if (this.#judged?.mail === mail) return this.#judged.stamp
     const [, from, sender, index, , bytes] = mail
-    if (from < 0) return undefined
+    if (isFromOutside(mail)) return undefined
     const stamp = bytes === null ? undefined : this.#form.read(decode(bytes), { from, epoch: 0, index })
     if (stamp === undefined) throw unreadable(sender)
     this.grow(Math.max(from + 1, this.#form.placesOf(stamp)))

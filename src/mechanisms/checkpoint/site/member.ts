@@ -10,11 +10,13 @@ import type { Clock } from '../../../clock.ts'
 import { PerdureError } from '../../../errors.ts'
 import { encode } from '../../../log/codec/codec.ts'
 import { MAX_VALUE } from '../../../log/log.ts'
-import { checkName } from '../../../support/definition.ts'
+import type { ArgumentsOf, MethodOf } from '../../../support/reference.ts'
+import type { SpaceRequest } from '../machine/protocol.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { MemberSpace, Self } from './member-object.ts'
 import type { Over, ProxyOwner } from './proxy.ts'
 import type { Recipe } from './recipe.ts'
+import { callOf, rejecting, spaceOf } from './requests.ts'
 import { currentCall } from './scope.ts'
 import { type WaitOptions, within } from './waiting.ts'
 
@@ -35,8 +37,10 @@ export interface Member extends AsyncDisposable {
   checkpoint(options?: WaitOptions): Promise<void>
   /** Records what the object's `output` is to be given once nothing can undo it; resolves with its position when recorded. */
   output(payload: unknown, options?: WaitOptions): Promise<number>
-  /** A tuple space, for outputs into it. */
+  /** A tuple space, to put tuples into it and to ask for some; what it answers the object is given as messages. */
   space(name: string): MemberSpace
+  /** Calls a method of an object group when nothing can undo it any more; what it answers the object is given as a message. As `Self.call`. */
+  call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<number>
   /** Leaves the group for good, once nothing that it has done can be undone any more. */
   leave(options?: WaitOptions): Promise<void>
   /** Throws the object away: the member is dead until somebody joins it. Idempotent. */
@@ -104,7 +108,17 @@ export class JoinedMember implements Member, ProxyOwner {
   }
 
   space(name: string): MemberSpace {
-    return spaceOf(name, (out) => this.#act('out', undefined, (incarnation) => output(incarnation, out)))
+    return spaceOf(name, {
+      record: (out) => this.#act('out', undefined, (incarnation) => output(incarnation, out)),
+      ask: (request) => this.#act(request[0], undefined, (incarnation) => ask(incarnation, request)),
+    })
+  }
+
+  call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<number> {
+    return rejecting(() => {
+      const call = callOf(group, method, args)
+      return this.#act('call', undefined, (incarnation) => output(incarnation, call))
+    })
   }
 
   async leave(options?: WaitOptions): Promise<void> {
@@ -156,7 +170,8 @@ export class JoinedMember implements Member, ProxyOwner {
       },
       checkpoint: () => unheard(this.#checkpoint(incarnation)),
       output: (payload) => unheard((async () => output(incarnation, ['output', messageOf(payload)]))()),
-      space: (name) => spaceOf(name, (out) => output(incarnation, out)),
+      space: (name) => spaceOf(name, { record: (out) => output(incarnation, out), ask: (request) => ask(incarnation, request) }),
+      call: (group, method, ...args) => rejecting(() => output(incarnation, callOf(group, method, args))),
     }
   }
 
@@ -243,15 +258,8 @@ function output(incarnation: Incarnation, what: readonly unknown[], signal?: Abo
   return incarnation.issue('checkpoint.output', [what], signal) as Promise<number>
 }
 
-function spaceOf(name: string, record: (out: readonly unknown[]) => Promise<number>): MemberSpace {
-  checkName(name, 'a space')
-  return {
-    out: (tuple, options) => {
-      if (Array.isArray(tuple)) return record(['out', name, tuple, options])
-      const text = 'out was given something that is no tuple: expected an array of values.'
-      return Promise.reject(new PerdureError('PERDURE_E_USAGE', text))
-    },
-  }
+function ask(incarnation: Incarnation, request: SpaceRequest): Promise<number> {
+  return incarnation.issue('checkpoint.request', [request]) as Promise<number>
 }
 
 /** Who does not await is no error by it: what was refused is a warning, and what belongs to a future that was undone is nothing. */

@@ -10,7 +10,13 @@ import { PerdureError } from '../../../errors.ts'
 import { encode } from '../../../log/codec/codec.ts'
 import { MAX_VALUE } from '../../../log/log.ts'
 import type { Definition } from '../../../support/definition.ts'
-import { type CheckpointGroupReference, checkpointGroupOf, referenceOf } from '../../../support/reference.ts'
+import {
+  type ArgumentsOf,
+  type CheckpointGroupReference,
+  checkpointGroupOf,
+  type MethodOf,
+  referenceOf,
+} from '../../../support/reference.ts'
 import type { IssueOptions, Issuer } from '../../space/issuer.ts'
 import { type Space, spaceOver } from '../../space/space.ts'
 import { checkKey, checkStart, optionsOf, usage } from '../checks.ts'
@@ -51,11 +57,6 @@ type AnyDefinition<I extends readonly unknown[], R> = Definition<RunContext, I, 
 
 /** The winner of a race: which key, and what it was answered. */
 export type RaceWinner<A> = { [K in keyof A]: { readonly key: K; readonly value: Awaited<A[K]> } }[keyof A]
-
-/** Names of the methods of a group's client. */
-export type MethodOf<T> = { [K in keyof T]: T[K] extends (...args: never) => unknown ? K : never }[keyof T] & string
-
-export type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never
 
 export type ResultOf<F> = F extends (...args: never) => infer R ? Awaited<R> : never
 

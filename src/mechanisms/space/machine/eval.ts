@@ -10,7 +10,7 @@
 import { PerdureError } from '../../../errors.ts'
 import { copyValue, encode } from '../../../log/codec/codec.ts'
 import type { Context, Failure, Outcome } from '../../../log/machine.ts'
-import { MAX_FIELDS } from '../template.ts'
+import { MAX_FIELDS } from '../../../support/template.ts'
 import { isDuration } from './wire.ts'
 
 /** What an active field asks to have executed. */

@@ -14,7 +14,7 @@ import { isSpaceName } from './wire.ts'
 
 /** What was asked for with `{ hold }`. */
 export interface HoldTerms {
-  /** Of log time that stands still while the site is down: nobody loses a tuple because of that. */
+  /** Of log time that stands still while the site is down: nobody loses a tuple because of that. Infinity: until its holder ends. */
   readonly leaseMs: number
   /** After so many it goes to the dead. */
   readonly maxDeliveries: number
@@ -28,7 +28,7 @@ export interface Hold {
   readonly terms: HoldTerms
   /** Which time this was that the tuple was handed out, from 1. */
   readonly deliveries: number
-  /** Service time at which the lease ends. */
+  /** Service time at which the lease ends; Infinity: it does not. */
   readonly dueMs: number
   readonly tuple: HeldTuple
 }
@@ -113,7 +113,8 @@ export function readHold(given: unknown, space: string): HoldTerms | undefined {
     ...others
   } = given as Record<string, unknown>
   const isName = typeof deadLetter === 'string' && deadLetter !== space && isSpaceName(deadLetter)
-  if (Object.keys(others).length > 0 || !isLease(leaseMs) || !isMaxDeliveries(maxDeliveries) || !isName) return undefined
+  const isTime = leaseMs === Number.POSITIVE_INFINITY || isLease(leaseMs)
+  if (Object.keys(others).length > 0 || !isTime || !isMaxDeliveries(maxDeliveries) || !isName) return undefined
   return { leaseMs, maxDeliveries, deadLetter }
 }
 

@@ -9,7 +9,7 @@
  *   M2  The numbers of kinds are in no log and no snapshot.
  */
 import { equal, fingerprint, preview } from '../../../log/codec/codec.ts'
-import { isOrdered, MAX_ALTERNATIVES, MAX_FIELDS, type Ordered, SHAPE } from '../template.ts'
+import { isOrdered, MAX_ALTERNATIVES, MAX_FIELDS, type Ordered, SHAPE } from '../../../support/template.ts'
 
 const KIND = {
   undefined: 0,

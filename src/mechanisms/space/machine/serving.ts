@@ -149,7 +149,7 @@ export class Serving {
     this.#state.holds.add(hold)
     this.#state.reserve(space, weight)
     this.#state.open(space).holds += 1
-    context.schedule(hold.dueMs, hold.id, 'service')
+    if (hold.dueMs < Number.POSITIVE_INFINITY) context.schedule(hold.dueMs, hold.id, 'service')
     context.reply(caller, number, { value: { id: hold.id, tuple: copyValue(fields), deliveries: hold.deliveries } })
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ListedCheckpointGroup } from '../../../../src/mechanisms/checkpoint/machine/queries.ts'
+import type { CheckpointGroupsPage, ListedCheckpointGroup } from '../../../../src/mechanisms/checkpoint/machine/queries.ts'
+import { session } from '../../machine-driver.ts'
 import { GroupStage } from './stage.ts'
 
 const LAG = { undoneMs: 5_000, undoneMessages: 10_000, logBytes: 16_000_000 }
@@ -93,6 +94,24 @@ describe('a member', () => {
   })
 })
 
+test('groups are listed in pages, with how many members they have and how many of these are lost', () => {
+  const stage = new GroupStage()
+  const [a] = stage.members('a', 'b')
+  stage.end(a!.session)
+  const spec = { protocol: 'cut', lag: LAG }
+  for (let n = 1; n < 300; n++) stage.ask('checkpoint.found', `h${n}`, spec)
+  const groups: { readonly name: string }[] = []
+  let pages = 0
+  for (let from: number | null = 0; from !== null; pages += 1) {
+    const page = stage.query('groups', from) as CheckpointGroupsPage
+    groups.push(...page.groups)
+    from = page.next
+  }
+  expect(pages).toBe(2)
+  expect(groups[0]).toMatchObject({ name: 'g', protocol: 'exact', members: 2, lost: 1 })
+  expect(groups.map(({ name }) => name)).toEqual(['g', ...Array.from({ length: 299 }, (_, n) => `h${n + 1}`)])
+})
+
 describe('a member that leaves', () => {
   test('has left when nothing that it has done can be undone; others are asked to save', () => {
     const stage = new GroupStage()
@@ -152,6 +171,23 @@ describe('a member that leaves', () => {
     stage.recover('b')
     stage.settle()
     expect(a!.refusals).toEqual(['PERDURE_E_STALE'])
+    expect(names(stage)).toEqual(['a', 'b'])
+  })
+
+  test('and takes that back is given what came meanwhile, once it says how far it is', () => {
+    const stage = new GroupStage()
+    const [a, b] = stage.members('a', 'b')
+    a!.output()
+    a!.leave()
+    const message = b!.send('a')
+    const numbers = Array.from({ length: 20 }, (_, i) => i + 1)
+    expect(numbers.some((number) => stage.withdraw(session(a!.session), number))).toBe(true)
+    a!.leaving = false
+    stage.settle()
+    expect(a!.memory.received).toEqual([])
+    a!.heard()
+    stage.settle()
+    expect(a!.memory.received).toEqual([message])
     expect(names(stage)).toEqual(['a', 'b'])
   })
 

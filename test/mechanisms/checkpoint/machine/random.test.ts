@@ -1,11 +1,13 @@
 /**
- * Groups in which everything happens at random: members that work, that are slow to read what they are told, that die, fail, hang, leave and
- * come back, recoveries during recoveries, restarts of everything, and a machine that is replaced by its snapshot again and again.
+ * Groups in which everything happens at random: members that work, that ask a space and call a group, that are slow to read what they are
+ * told, that die, fail, hang, leave and come back, recoveries during recoveries, restarts of everything, and a machine that is
+ * replaced by its snapshot again and again.
  */
 import { describe, expect, test } from 'vitest'
 import { recoveryLine } from '../../../../src/mechanisms/checkpoint/line.ts'
 import type { GroupProtocol } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
 import type { TracePage } from '../../../../src/mechanisms/checkpoint/machine/queries.ts'
+import { encodeTemplate } from '../../../../src/support/template.ts'
 import { SeededRandom } from '../../../../src/testing/seeded-random.ts'
 import { greatestLine } from '../judge.ts'
 import type { SimulatedProxy } from './simulated-proxy.ts'
@@ -13,6 +15,7 @@ import { GroupStage } from './stage.ts'
 
 const SEEDS = Number(process.env.PERDURE_SEEDS ?? 12)
 const STEPS = 400
+const JOB = ['job', Number] as const
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
 
 class Play {
@@ -29,6 +32,9 @@ class Play {
     reopened: 0,
     restored: 0,
     outputs: 0,
+    tuples: 0,
+    requests: 0,
+    calls: 0,
   }
   /** Positions of messages from outside. */
   readonly posts: { readonly position: number; readonly place: number }[] = []
@@ -54,9 +60,12 @@ class Play {
     const die = random.next()
     if (die < 0.3) for (let count = random.between(1, 3); count > 0; count--) proxy?.read()
     else if (die < 0.55) proxy?.deliver()
-    else if (die < 0.78) this.#send(proxy)
-    else if (die < 0.85) this.#checkpoint(proxy)
-    else if (die < 0.87) this.#output(proxy)
+    else if (die < 0.75) this.#send(proxy)
+    else if (die < 0.82) this.#checkpoint(proxy)
+    else if (die < 0.83) this.#output(proxy)
+    else if (die < 0.84) this.#put()
+    else if (die < 0.87) this.#request(proxy)
+    else if (die < 0.875) this.#call(proxy)
     else if (die < 0.88) this.#post()
     else if (die < 0.9) this.#hurt(proxy)
     else if (die < 0.93) this.#join()
@@ -65,6 +74,7 @@ class Play {
     else if (die < 0.965) this.#ask()
     else if (die < 0.967) this.#reopen()
     else if (die < 0.972 && proxy?.canWork && this.living.length > 2) this.#leave(proxy)
+    else if (die < 0.98) this.#answer()
   }
 
   #send(proxy: SimulatedProxy | undefined): void {
@@ -79,6 +89,34 @@ class Play {
 
   #output(proxy: SimulatedProxy | undefined): void {
     if (proxy?.canWork && typeof proxy.output() === 'number') this.counts.outputs++
+  }
+
+  /** One tuple, or several in one entry. */
+  #put(): void {
+    const { stage, random } = this
+    for (let more = random.between(1, 3); more > 0; more--) {
+      this.counts.tuples++
+      stage.ask('space.out', random.chance(0.5) ? 'jobs' : 'pool', ['job', this.counts.tuples])
+    }
+    if (random.chance(0.3)) stage.ask('space.collect', 'pool', encodeTemplate(JOB), { into: 'jobs' })
+  }
+
+  #request(proxy: SimulatedProxy | undefined): void {
+    if (!proxy?.canWork) return
+    const kind = this.random.pick(['in', 'in', 'inp', 'rd', 'rdp'])
+    const options = kind === 'in' && this.random.chance(0.2) ? { timeoutMs: 1_000 } : null
+    if (typeof proxy.ask(kind, 'jobs', JOB, options) === 'number') this.counts.requests++
+  }
+
+  #call(proxy: SimulatedProxy | undefined): void {
+    if (!proxy?.canWork) return
+    this.counts.calls++
+    proxy.call(this.random.pick(['now', 'later']), this.counts.calls)
+  }
+
+  #answer(): void {
+    const { stage, random } = this
+    if (stage.groups.waiting.length > 0) stage.answerCall({ value: 0 }, random.below(stage.groups.waiting.length))
   }
 
   #post(): void {
@@ -118,7 +156,11 @@ class Play {
     this.stage.join(name)
   }
 
+  /** Messages that it was not given are gone with it, and so would tuples be. */
   #leave(proxy: SimulatedProxy): void {
+    const { requests, waiting } = this.stage.listed().find(({ name }) => name === proxy.name)!
+    if (requests > 0 || waiting > 0 || proxy.memory.answers.length < proxy.memory.asked.length + proxy.memory.called.length)
+      return
     this.counts.left++
     proxy.leave()
   }
@@ -151,8 +193,11 @@ class Play {
       stage.advance(6_000)
       stage.settle()
     }
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 6; round++) {
       for (const proxy of this.living) if (proxy.canWork) proxy.checkpoint()
+      while (stage.groups.waiting.length > 0) this.#answer()
+      stage.settle()
+      stage.advance(10)
       stage.settle()
     }
   }
@@ -162,6 +207,7 @@ class Play {
     expect(stage.truth.useless).toEqual([])
     this.#judgeLines()
     this.#judgeOutputs()
+    this.#judgeRequests()
     const working = this.living.filter(({ canWork }) => canWork)
     expect(working.map(({ name }) => name).sort()).toEqual(
       stage
@@ -205,6 +251,39 @@ class Play {
     }
   }
 
+  /** No tuple is lost or there twice, no call is lost or made twice, every request that counts has one answer or still waits. */
+  #judgeRequests(): void {
+    const { stage } = this
+    const counting = stage.proxies.filter(({ state, over }) => state === 'working' || over === 'left')
+    const taken: number[] = []
+    for (const { name, memory, over } of counting) {
+      const { asked, called, answers, takes } = memory
+      const replies = answers.map(({ reply }) => reply)
+      expect(new Set(replies).size, `answers of ${name} are different`).toBe(replies.length)
+      const mine = [...asked, ...called.map(([position]) => position)]
+      expect(
+        replies.filter((reply) => !mine.includes(reply)),
+        `answers that ${name} has not asked for`,
+      ).toEqual([])
+      const waiting = over === 'left' ? 0 : stage.listed().find((member) => member.name === name)!.requests
+      expect(mine.length - replies.length, `requests of ${name} that wait`).toBe(waiting)
+      for (const answer of answers)
+        if (takes.includes(answer.reply) && 'value' in answer && answer.value !== null) taken.push((answer.value as number[])[1]!)
+    }
+    const left = [...stage.tuples('jobs'), ...stage.tuples('pool')].map((tuple) => (tuple as number[])[1]!)
+    const all = Array.from({ length: this.counts.tuples }, (_, i) => i + 1)
+    expect(
+      [...taken, ...left].sort((a, b) => a - b),
+      'tuples',
+    ).toEqual(all)
+    const called = counting.flatMap(({ memory }) => memory.called.map(([, argument]) => argument as number))
+    const made = stage.groups.calls.map(([, , , args]) => (args as number[])[0]!)
+    expect(
+      made.sort((a, b) => a - b),
+      'calls',
+    ).toEqual(called.sort((a, b) => a - b))
+  }
+
   /** None lost, none from an undone future. */
   #judgeOutputs(): void {
     const { stage } = this
@@ -216,7 +295,7 @@ class Play {
 
 describe('groups in which everything happens at random', () => {
   test.each(['exact', 'bcs', 'fdas', 'hmnr', 'cut', 'koo-toueg'] as const)(
-    '%s: lines are the greatest, no checkpoint is useless, every message that counts is delivered once and in order',
+    '%s: lines are the greatest, no checkpoint is useless, every message and answer that counts is delivered once, no tuple is lost or doubled',
     (protocol) => {
       const sum: Record<string, number> = {}
       for (let seed = 1; seed <= SEEDS; seed++) {

@@ -109,8 +109,21 @@ describe('a recovery', () => {
     stage.truth.failed.add(a!.place)
     stage.issue(70, 'checkpoint.recover', ['g', ['a']])
     stage.driver.ended({ kind: 'session', id: 70 }, 'lost')
+    a!.haltNow()
     b!.readAll()
     expect(kinds(a!.notes)).toEqual(['checkpoint.rollback'])
+  })
+
+  test('gives up the proxy of a member that is said to have failed and does not halt: its name is free again', () => {
+    const stage = new GroupStage()
+    const [a] = stage.members('a', 'b')
+    const answer = stage.begin('checkpoint.recover', 'g', ['a'])
+    for (const proxy of stage.proxies) if (proxy !== a) proxy.readAll()
+    expect(answer.value).toBeUndefined()
+    stage.truth.failed.add(a!.place)
+    stage.advance(HALT_MS)
+    expect(answer.value).toEqual({ a: 0, b: 'current' })
+    expect(stage.join('a').index).toBe(0)
   })
 
   test('counts as failed who does not halt in time, and lets it join again', () => {

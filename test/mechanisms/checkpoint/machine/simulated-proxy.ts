@@ -9,6 +9,7 @@ import { type ExactState, skips } from '../../../../src/mechanisms/checkpoint/ex
 import { fdas } from '../../../../src/mechanisms/checkpoint/fdas.ts'
 import { hmnr } from '../../../../src/mechanisms/checkpoint/hmnr.ts'
 import type {
+  Answered,
   Grant,
   GroupProtocol,
   Mail,
@@ -17,6 +18,7 @@ import type {
   WireLine,
 } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
 import type { Rule, Token } from '../../../../src/mechanisms/checkpoint/protocol.ts'
+import { encodeTemplate } from '../../../../src/support/template.ts'
 import type { Heard, ProxySite } from './truth.ts'
 
 /** Vectors are of this length from the beginning: as many members a test may ever have. */
@@ -27,6 +29,16 @@ export interface Memory {
   readonly received: number[]
   readonly sent: number[]
   readonly outputs: number[]
+  /** Positions of what it asked spaces, and of calls with their argument. */
+  readonly asked: number[]
+  /** Those of them that take. */
+  readonly takes: number[]
+  readonly called: (readonly [position: number, argument: unknown])[]
+  readonly answers: Answered[]
+}
+
+function noMemory(): Memory {
+  return { received: [], sent: [], outputs: [], asked: [], takes: [], called: [], answers: [] }
 }
 
 type Queued = { readonly mail: Mail } | { readonly marker: number } | { readonly record: number }
@@ -43,7 +55,7 @@ export class SimulatedProxy {
   index = -1
   delivered = 0
   queue: Queued[] = []
-  memory: Memory = { received: [], sent: [], outputs: [] }
+  memory: Memory = noMemory()
   /** Undefined for a proxy that says no position that it has to say. */
   refusals: string[] = []
   over: string | undefined
@@ -88,6 +100,12 @@ export class SimulatedProxy {
     return true
   }
 
+  /** Halts before it reads anything else. */
+  haltNow(): void {
+    const at = this.notes.findIndex(([kind]) => kind === 'checkpoint.halt')
+    for (const note of this.notes.splice(at, at < 0 ? 0 : 1)) this.#obey(note)
+  }
+
   readAll(): void {
     while (this.read());
   }
@@ -106,6 +124,23 @@ export class SimulatedProxy {
   output(payload: Uint8Array = new Uint8Array(1)): number {
     const position = this.#say('checkpoint.output', this.index, this.delivered, ['output', payload]) as number
     if (typeof position === 'number') this.memory.outputs.push(position)
+    return position
+  }
+
+  /** Asks a space. */
+  ask(kind: string, space: string, template: readonly unknown[], options: unknown = null): unknown {
+    const position = this.#say('checkpoint.request', this.index, this.delivered, [kind, space, encodeTemplate(template), options])
+    if (typeof position !== 'number') return position
+    this.memory.asked.push(position)
+    if (kind === 'in' || kind === 'inp') this.memory.takes.push(position)
+    return position
+  }
+
+  /** Calls a group, when nothing can undo it any more. */
+  call(method: string, argument: unknown): unknown {
+    const output = ['call', 'stacks', 'main', method, [argument]]
+    const position = this.#say('checkpoint.output', this.index, this.delivered, output)
+    if (typeof position === 'number') this.memory.called.push([position, argument])
     return position
   }
 
@@ -175,6 +210,8 @@ export class SimulatedProxy {
       return true
     }
     const { mail } = next
+    if (mail[0] <= this.delivered) throw new Error(`message ${mail[0]} came after ${this.delivered}`)
+    if (mail[2].startsWith('@')) return this.#deliverFromOutside(mail)
     while (this.#exact.received.length <= mail[1]) this.#exact.received.push(-1)
     const token: Token = { from: mail[1], epoch: 0, index: mail[3] }
     if (mail[1] >= 0 && this.#forces(mail, token)) {
@@ -186,6 +223,17 @@ export class SimulatedProxy {
     this.delivered = mail[0]
     this.memory.received.push(mail[0])
     this.stage.truth.delivered(mail[0], this.index, this.epoch)
+    return true
+  }
+
+  #deliverFromOutside(mail: Mail): boolean {
+    this.queue.shift()
+    this.delivered = mail[0]
+    if (mail[5] !== null) this.memory.answers.push(decode(mail[4]) as Answered)
+    else {
+      this.memory.received.push(mail[0])
+      this.stage.truth.delivered(mail[0], this.index, this.epoch)
+    }
     return true
   }
 
@@ -225,7 +273,7 @@ export class SimulatedProxy {
     this.#mark = rule?.mark ?? 0
     this.#rule = ruleOf(this.stage.protocol, grant.place, rule?.rule ?? undefined)
     const { state } = grant
-    this.memory = state?.kind === 'inline' ? (decode(state.bytes) as Memory) : { received: [], sent: [], outputs: [] }
+    this.memory = state?.kind === 'inline' ? (decode(state.bytes) as Memory) : noMemory()
     if (grant.index < 0) this.save('basic')
   }
 

@@ -1,13 +1,17 @@
 /**
  * A site with the machine of checkpoint groups, simulated proxies, and the truth: who has sent, been given and saved what, kept by the
- * proxies' own word, and judged by brute force that shares no code with the machine.
+ * proxies' own word, and judged by brute force that shares no code with the machine. Members ask real spaces, and groups that answer when
+ * the test says so.
  */
 import type { Fault } from '../../../../src/fault.ts'
 import type { Caller, Machine, Outcome } from '../../../../src/log/machine.ts'
 import { CheckpointMachine } from '../../../../src/mechanisms/checkpoint/machine/machine.ts'
 import type { GroupProtocol, LagPolicy, ProxyNote } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
-import type { ListedCheckpointGroup } from '../../../../src/mechanisms/checkpoint/machine/queries.ts'
+import type { ListedCheckpointGroup, ListedCheckpointMember } from '../../../../src/mechanisms/checkpoint/machine/queries.ts'
+import { SpaceMachine } from '../../../../src/mechanisms/space/machine/machine.ts'
+import { encodeTemplate } from '../../../../src/support/template.ts'
 import { MachineDriver, session } from '../../machine-driver.ts'
+import { DeferredGroups } from './deferred-groups.ts'
 import { SimulatedProxy } from './simulated-proxy.ts'
 import { type Heard, Truth } from './truth.ts'
 
@@ -35,7 +39,7 @@ export class GroupStage {
 
   constructor(protocol: GroupProtocol = 'exact', lag: Partial<LagPolicy> = {}) {
     this.protocol = protocol
-    this.driver = new MachineDriver([this.#machine()])
+    this.driver = new MachineDriver([this.#machine(), newSpaces(), new DeferredGroups()])
     this.issue(1, 'checkpoint.found', [this.name, { protocol, lag: { ...NEVER, ...lag } }])
   }
 
@@ -54,6 +58,21 @@ export class GroupStage {
 
   get machine(): Machine {
     return this.driver.machines[0]!
+  }
+
+  get groups(): DeferredGroups {
+    return this.driver.machines[2] as DeferredGroups
+  }
+
+  /** The group answers the call that has waited for longest, or this one. */
+  answerCall(outcome: Outcome, index = 0): void {
+    this.driver.entry(this.groups, (context) => this.groups.answer(index, outcome, context))
+    this.#distribute()
+  }
+
+  /** Tuples in a space. */
+  tuples(space: string): unknown[] {
+    return (this.ask('space.copyCollect', space, encodeTemplate([String, Number]), {}) as unknown[]) ?? []
   }
 
   /** Proxies for these new members, all of which have saved what their factory made. */
@@ -98,10 +117,12 @@ export class GroupStage {
     return answer
   }
 
-  /** A recovery in which these members have failed, whatever else. */
+  /** A recovery in which these members have failed, whatever else; their proxies halt at once. */
   recover(...names: string[]): { value: unknown } {
     for (const name of names) this.truth.failed.add(this.memberPlace(name))
-    return this.begin('checkpoint.recover', this.name, names)
+    const answer = this.begin('checkpoint.recover', this.name, names)
+    for (const proxy of this.proxies) if (names.includes(proxy.name) && proxy.state === 'working') proxy.haltNow()
+    return answer
   }
 
   end(from: number): void {
@@ -116,7 +137,9 @@ export class GroupStage {
     this.#distribute()
   }
 
+  /** As the log does it: in a record of its own. */
   advance(ms: number): void {
+    this.driver.position += 1
     this.driver.advance(ms)
     this.#distribute()
   }
@@ -128,7 +151,7 @@ export class GroupStage {
   /** From here on, with a machine that was made from a snapshot of the one before. */
   restore(): readonly [before: unknown, after: unknown] {
     const before = [...this.machine.snapshot()]
-    const driver = this.driver.restored([this.#machine()])
+    const driver = this.driver.restored([this.#machine(), newSpaces(), new DeferredGroups(this.groups.calls)])
     driver.position = this.driver.position
     this.driver = driver
     this.#replies = 0
@@ -152,9 +175,9 @@ export class GroupStage {
   }
 
   /** Members that there are, by the machine. */
-  listed(): readonly { readonly name: string; readonly place: number; readonly wedged: boolean }[] {
+  listed(): readonly (ListedCheckpointMember & { readonly wedged: boolean })[] {
     const { members } = this.query('group', this.name) as ListedCheckpointGroup
-    return members.map(({ name, place, status }) => ({ name, place, wedged: status === 'wedged' }))
+    return members.map((member) => ({ ...member, wedged: member.status === 'wedged' }))
   }
 
   /** -1: there is no such member. */
@@ -197,6 +220,10 @@ export class GroupStage {
     }
     this.truth.wentBack(places, epoch)
   }
+}
+
+function newSpaces(): SpaceMachine {
+  return new SpaceMachine({ start: () => undefined })
 }
 
 const DOWN: readonly string[] = ['crashed', 'suspected', 'wedged']

@@ -92,13 +92,16 @@ export class ScriptedService {
       send: (to: string, message: unknown) => incarnation.send(to, encode(message)),
       checkpoint: () => incarnation.checkpoint(),
       output: (payload: unknown) => incarnation.issue('checkpoint.output', [['output', encode(payload)]]) as Promise<number>,
-      space: () => {
-        throw new Error('not in these tests')
-      },
+      space: notHere,
+      call: notHere,
     }
     this.self = self
     return self
   }
+}
+
+function notHere(): never {
+  throw new Error('not in these tests')
 }
 
 const NEW: Grant = {
