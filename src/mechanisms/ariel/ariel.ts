@@ -32,7 +32,8 @@ export {
   type Refusal,
   whyNot,
 } from './explain.ts'
-export { type Exploration, type ExplorationOptions, explore, type Finding } from './exploration.ts'
+export { type ExplorationReport, type ExploreOptions, type ExploreProgress, Explorer, type Finding } from './explore.ts'
+export type { PersistentFault } from './explore-future.ts'
 export { type Formatted, format } from './fmt.ts'
 export { type History, type HistoryEvent, readHistory } from './history.ts'
 export { historyLines } from './history-lines.ts'

@@ -14,7 +14,7 @@ const ALL: readonly Kind[] = ['task', 'node', 'group', 'any']
 const TASKS_AND_GROUPS: readonly Kind[] = ['task', 'group', 'any']
 
 /** SPEC 4.1, column "applies to". */
-const STATUS_KINDS: Readonly<Record<WordOf<'status'>, readonly Kind[]>> = {
+export const STATUS_KINDS: Readonly<Record<WordOf<'status'>, readonly Kind[]>> = {
   FAULTY: ALL,
   RUNNING: ALL,
   PRESENT: TASKS_AND_GROUPS,
@@ -29,7 +29,7 @@ const STATUS_KINDS: Readonly<Record<WordOf<'status'>, readonly Kind[]>> = {
   REINTEGRATED: ['node', 'any'],
 }
 
-const QUERY_KINDS: Readonly<Record<Query, readonly Kind[]>> = {
+export const QUERY_KINDS: Readonly<Record<Query, readonly Kind[]>> = {
   ERRN: ALL,
   ERRT: ALL,
   PHASE: ['task'],
@@ -39,7 +39,7 @@ const QUERY_KINDS: Readonly<Record<Query, readonly Kind[]>> = {
 }
 
 /** SPEC 4.2 and the table of SPEC 11. */
-const ACTION_KINDS: Readonly<Record<EntityAction, readonly Kind[]>> = {
+export const ACTION_KINDS: Readonly<Record<EntityAction, readonly Kind[]>> = {
   STOP: ALL,
   KILL: ALL,
   SHUTDOWN: ['node', 'any'],

@@ -24,7 +24,7 @@ import type { Configuration, Numeral, Range, Script } from './syntax.ts'
 export const MAX_DECLARED = 65_536
 
 /** Microseconds (SPEC 3). */
-const TIMEOUTS: Readonly<Record<WordOf<'timeout'>, number>> = {
+export const TIMEOUTS: Readonly<Record<WordOf<'timeout'>, number>> = {
   MIA_SEND_TIMEOUT: 200_000,
   TAIA_SEND_TIMEOUT: 200_000,
   IMALIVE_CLEAR_TIMEOUT: 120_000,

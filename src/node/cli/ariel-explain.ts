@@ -10,11 +10,13 @@ import {
   explain,
   type ListedAction,
   type Notification,
+  type RCode,
   type Refusal,
   whatIf,
   whyNot,
 } from '../../mechanisms/ariel/ariel.ts'
 import { notificationText, writtenEvent } from '../../mechanisms/ariel/history-lines.ts'
+import { branchAt, sectionsOf } from '../../mechanisms/ariel/sections.ts'
 import { readName } from '../../support/backbone/entity.ts'
 import { type PolicyOptions, readHistoryText, readPolicy, wholeNumber } from './ariel-policy.ts'
 import { EXIT_FAILED, remark, say, styled, usage } from './output.ts'
@@ -45,7 +47,7 @@ export function explainPolicy(file: string, history: string, options: ExplainCom
   const text = readHistoryText(history)
   const classic = options.classic === true
   if (not !== undefined) {
-    if (!policy.rcode.lines.includes(not)) throw usage(`Line ${not} of ${file} has no action. Expected the line of one.`)
+    if (!hasAction(policy.rcode, not)) throw usage(`Line ${not} of ${file} has no action. Expected the line of one.`)
     const refusals = whyNot(policy, text, { line: not, classic }).filter(isAt(at))
     for (const refusal of refusals) tellRefusal(refusal, not, options)
     if (refusals.length === 0) remark(`There is no pass in which line ${not} did nothing.`)
@@ -57,6 +59,23 @@ export function explainPolicy(file: string, history: string, options: ExplainCom
   for (const pass of passes) tellPass(pass, options)
   if (passes.length === 0) remark('No pass did anything of the kind. --all shows every pass.')
   return 0
+}
+
+function hasAction(rcode: RCode, line: number): boolean {
+  const sections = sectionsOf(rcode)
+  return rcode.lines.some((each, address) => each === line && branchAt(sections, address) !== undefined)
+}
+
+/** Those that were taken, and those that had to be false for that: an ELIF has the branches before it to thank. */
+function decisive(branches: readonly ExplainedBranch[]): readonly ExplainedBranch[] {
+  const kept: ExplainedBranch[] = []
+  let isBefore = false
+  for (const branch of branches.toReversed()) {
+    if (branch.taken || isBefore) kept.unshift(branch)
+    if (branch.taken) isBefore = branch.word !== 'IF'
+    else if (branch.word === 'IF') isBefore = false
+  }
+  return kept
 }
 
 function lineOf(written: string | undefined, option: string): number | undefined {
@@ -86,7 +105,7 @@ function tellPass(pass: ExplainedPass, { all, json }: ExplainCommandOptions): vo
   }
   say(styled('bold', headOf(pass)))
   for (const action of pass.alarms) say(`  its watchdog (line ${action.line}) does ${actionText(action)}`)
-  for (const branch of pass.branches) if (all || branch.taken) tellBranch(branch)
+  for (const branch of all ? pass.branches : decisive(pass.branches)) tellBranch(branch)
   for (const { line, text } of pass.notes) say(`  line ${line}: ${text}`)
 }
 

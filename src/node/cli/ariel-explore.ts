@@ -4,8 +4,8 @@
  * Boundary: a file in, findings out; here is the clock that the exploration itself does not have. Exit codes: 0 for no livelock, 1 for
  * one, 2 wrong usage.
  */
-import { type EntityName, historyLines } from '../../mechanisms/ariel/ariel.ts'
-import { Exploration, type ExplorationReport, type Finding } from '../../mechanisms/ariel/explore.ts'
+import { type EntityName, type ExplorationReport, Explorer, historyLines } from '../../mechanisms/ariel/ariel.ts'
+import type { Finding } from '../../mechanisms/ariel/explore.ts'
 import { readName } from '../../support/backbone/entity.ts'
 import { type PolicyOptions, readPolicy, wholeNumber } from './ariel-policy.ts'
 import { EXIT_FAILED, remark, say, styled, usage } from './output.ts'
@@ -43,9 +43,9 @@ export function exploreScript(file: string, options: ExploreOptions): number {
   const limitMs = 1000 * (seconds === undefined ? DEFAULT_SECONDS : wholeNumber(seconds, '--seconds', 1, MAX_SECONDS))
   const policy = readPolicy(file, options)
   if (policy === undefined) return EXIT_FAILED
-  const exploration = new Exploration(policy, settings)
-  drive(exploration, limitMs)
-  const report = exploration.report()
+  const explorer = new Explorer(policy, settings)
+  drive(explorer, { limitMs, now: () => performance.now(), tell: remark })
+  const report = explorer.report()
   if (options.json) say(JSON.stringify(writtenReport(report)))
   else tell(report)
   return report.livelocks.length > 0 ? EXIT_FAILED : 0
@@ -59,16 +59,24 @@ function entitiesOf(names: string): readonly EntityName[] {
   })
 }
 
-function drive(exploration: Exploration, limitMs: number): void {
-  const start = performance.now()
+interface Watch {
+  readonly limitMs: number
+  /** Milliseconds, from anywhere. */
+  readonly now: () => number
+  readonly tell: (line: string) => void
+}
+
+/** Until it is done or the time is up, with a word of progress now and then. */
+export function drive(explorer: Explorer, { limitMs, now, tell: progress }: Watch): void {
+  const start = now()
   let told = start
-  while (exploration.advance(STRIDE)) {
-    const now = performance.now()
-    if (now - start >= limitMs) return
-    if (now - told < PROGRESS_MS) continue
-    told = now
-    const { depth, states, notifications } = exploration.progress
-    remark(`${Math.round((now - start) / 1000)} s: depth ${depth}, ${states} states, ${notifications} notifications`)
+  while (explorer.advance(STRIDE)) {
+    const at = now()
+    if (at - start >= limitMs) return
+    if (at - told < PROGRESS_MS) continue
+    told = at
+    const { depth, states, notifications } = explorer.progress
+    progress(`${Math.round((at - start) / 1000)} s: depth ${depth}, ${states} states, ${notifications} notifications`)
   }
 }
 

@@ -67,6 +67,18 @@ IF [ VAL(A) > 0 ] THEN LET A = A + 1 LOG A FI`
     expect(explore(counting, { depth: 1 }).livelocks).toMatchObject([{ lines: [4] }])
   })
 
+  test('a score that only quiet periods could lower, of something that is cut off, is no livelock', () => {
+    const script = `${PLANT}ALPHACOUNT NODE 0 IS THRESHOLD = 1.5, FACTOR = 0.5, EVERY 10 S END
+IF [ TRANSIENT N0 ] THEN REBOOT N0 ELIF [ FAULTY N0 ] THEN ISOLATE N0 FI IF [ FAULTY T* ] THEN RESTART @1 FI
+IF [ REINTEGRATED N1 AND VAL(A) == 0 ] THEN LOG 1 LET A = 1 FI`
+    const report = explore(script)
+    expect(report).toMatchObject({ livelocks: [], unsettled: [{ entity: 'N1' }] })
+    expect(report.lost.map(({ entity, history }) => [entity, history.length])).toEqual([
+      ['T1', 2],
+      ['N0', 2],
+    ])
+  })
+
   test('a recovery that leads back to where it began is timed too', () => {
     const script = `${PLANT}IF [ FAULTY T1 ] THEN PAUSE 70 MS RESTART T1 FI`
     const report = explore(script, { entities: [{ kind: 'task', number: 1 }] })
