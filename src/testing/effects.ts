@@ -73,7 +73,13 @@ export class Effects {
       }
     }
     this.#contents.set(idempotencyKey, content)
-    this.list.push({ idempotencyKey, ...(fence !== undefined && { fence }), content, process: process.name, atMs: schedule.nowMs })
+    this.list.push({
+      idempotencyKey,
+      ...(fence !== undefined && { fence }),
+      content,
+      process: process.name,
+      atMs: schedule.nowMs,
+    })
   }
 
   #checkPlacement(idempotencyKey: string, fence: number): void {

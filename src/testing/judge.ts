@@ -68,7 +68,8 @@ export function judge(ledger: Ledger, effects: Effects, sometimes: Sometimes, ne
     if (fence === undefined && !outputs.has(output.join(':')))
       throw new Error(`The output ${idempotencyKey} was given outside, and is not in the log ${logId}.`)
     const run = Number(output[0])
-    if (fence !== undefined && !runs.has(run)) throw new Error(`The effect ${idempotencyKey} happened, and no run ${run} is in the log.`)
+    if (fence !== undefined && !runs.has(run))
+      throw new Error(`The effect ${idempotencyKey} happened, and no run ${run} is in the log.`)
   }
 }
 

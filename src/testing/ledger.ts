@@ -155,6 +155,14 @@ export class Ledger {
     return changes
   }
 
+  /** The arguments of all operations of this name that were not repetitions, by the log from its beginning. */
+  operations(name: string): readonly (readonly unknown[])[] {
+    const found: (readonly unknown[])[] = []
+    for (const { operation, admission } of this.steps(this.#newReplica()))
+      if (operation.name === name && admission === 'fresh') found.push(operation.args)
+    return found
+  }
+
   /**
    * Feeds a replica with the log, and shows every operation after it was applied. `before` sees each before it is, and undefined
    * before a record is opened.

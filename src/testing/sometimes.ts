@@ -35,6 +35,10 @@ export const STATES = {
   'handed over': 'a host gave up a run in order',
   'cut off': 'a run was taken from a host that did not give it up in time',
   'paused across a crash': 'a run was paused while the log was closed and opened again',
+  'checkpoint forced': 'a member of a checkpoint group had to save before it was given a message',
+  'member went back': 'a member whose program lived was told to go back to a checkpoint',
+  'member went on': 'a member stayed as it was while others of its group went back',
+  'member recovered': 'a member whose program had ended was joined again, and went on from a checkpoint',
 } as const
 
 export type StateName = keyof typeof STATES

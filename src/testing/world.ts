@@ -68,6 +68,8 @@ export interface World {
   readonly faults: readonly Fault[]
   /** What has happened to the tuples of a space: as the log has it from its beginning, also what was trimmed. */
   changes(space: string): readonly LoggedChange[]
+  /** The arguments of all operations of this name, repetitions left out: as the log has them from its beginning. */
+  operations(name: string): readonly (readonly unknown[])[]
   /** A fault before the next event, whatever else the seed has. A worker crash meets the process that asks for it. */
   strike(kind: StrikeKind): void
   /** No further faults from here on, but those asked for. */
@@ -121,6 +123,10 @@ export class SimulatedWorld implements World {
 
   changes(space: string): readonly LoggedChange[] {
     return this.#setting.ledger.changes(space)
+  }
+
+  operations(name: string): readonly (readonly unknown[])[] {
+    return this.#setting.ledger.operations(name)
   }
 
   host(definitions: readonly AnyDefinition[], classes?: readonly VariantClass[]): void {

@@ -8,7 +8,7 @@ import type { Site } from '../../src/log/site.ts'
 import { type FrameFromSite, type HelloAs, PROTOCOL } from '../../src/log/wire/frames.ts'
 import { connectLasting } from '../../src/log/wire/remote.ts'
 import { type Space, spaceOver } from '../../src/mechanisms/space/space.ts'
-import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
+import { encodeTemplate } from '../../src/support/template.ts'
 import { ReattachStage } from './reattach-stage.ts'
 import { codeOf, Raw, site, type TestSite } from './wire-stage.ts'
 

@@ -5,8 +5,8 @@ import { decode, encode } from '../../src/log/codec/codec.ts'
 import type { Outcome } from '../../src/log/machine.ts'
 import { encodeOperation, type Issuer } from '../../src/log/operation.ts'
 import type { Replica, SnapshotPart } from '../../src/log/replica.ts'
-import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
 import { composeReplica } from '../../src/node/compose.ts'
+import { encodeTemplate } from '../../src/support/template.ts'
 
 /** A replica fed by hand, that writes down what leaves it. */
 class Fed {

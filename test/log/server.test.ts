@@ -7,7 +7,7 @@ import { encodeFrame, type FrameToSite, PROTOCOL } from '../../src/log/wire/fram
 import { connectRemote } from '../../src/log/wire/remote.ts'
 import { serve } from '../../src/log/wire/server.ts'
 import { spaceOver } from '../../src/mechanisms/space/space.ts'
-import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
+import { encodeTemplate } from '../../src/support/template.ts'
 import { pipePair } from './pipe-pair.ts'
 import { seeded } from './seeded.ts'
 import { VirtualClock } from './virtual-clock.ts'

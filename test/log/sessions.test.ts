@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import type { Outcome } from '../../src/log/machine.ts'
 import { encodeOperation, type Issuer } from '../../src/log/operation.ts'
 import { MAX_KEPT_BYTES, MAX_OPEN } from '../../src/log/sessions.ts'
-import { encodeTemplate } from '../../src/mechanisms/space/template.ts'
 import { composeReplica } from '../../src/node/compose.ts'
+import { encodeTemplate } from '../../src/support/template.ts'
 
 function fed() {
   const replica = composeReplica()

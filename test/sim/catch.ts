@@ -8,6 +8,11 @@ import { SCENARIOS } from './scenarios.ts'
 
 const [scenario = '', seeds = '', faults = ''] = process.argv.slice(2)
 const kinds = faults === '' ? FAULT_KINDS : (JSON.parse(faults) as readonly FaultKind[])
+/** A promise that nobody looked at ends a real process, so it fails the seed. */
+let unhandled: Error | undefined
+process.on('unhandledRejection', (error) => {
+  unhandled ??= error as Error
+})
 const found = await firstFailure()
 console.log(JSON.stringify(found))
 // Promises of a broken program may wait for ever.
@@ -17,6 +22,7 @@ async function firstFailure(): Promise<{ readonly seed: number; readonly message
   for (let seed = 1; seed <= Number(seeds); seed++) {
     try {
       await simulate({ seed, faults: kinds, shrinkEvents: 0 }, SCENARIOS[scenario] as never)
+      if (unhandled !== undefined) throw unhandled
     } catch (error) {
       return { seed, message: (error as Error).message.slice(0, 300) }
     }

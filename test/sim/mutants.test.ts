@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Planting } from '../planting.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
+import { CHECKPOINT_MUTANTS } from './mutants-checkpoints.ts'
 import { LASTING_MUTANTS } from './mutants-lasting.ts'
 
 /** A planted bug must be found within so many. */
@@ -17,7 +18,12 @@ const SEEDS_FOR_A_BUG = 2_000
 /** Nearly all are found within seconds; what takes much longer is not found. */
 const TIMEOUT_MS = 120_000
 
-const planting = new Planting('test/sim', 'test/planting.ts')
+const planting = new Planting(
+  'test/sim',
+  'test/planting.ts',
+  'test/mechanisms/checkpoint/judge.ts',
+  'test/mechanisms/checkpoint/schedules.ts',
+)
 afterAll(() => planting.remove())
 
 interface Found {
@@ -34,7 +40,9 @@ async function caught(mutant: Mutant): Promise<Found | null> {
 
 /** All of them are for the long run: a sample shows that the way of planting works. */
 const EVERY = process.env.PERDURE_MUTANTS === 'all' ? 1 : 32
-const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS].filter((_, n) => n % EVERY === 0).map((mutant) => [mutant.name, mutant] as const)
+const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS, ...CHECKPOINT_MUTANTS]
+  .filter((_, n) => n % EVERY === 0)
+  .map((mutant) => [mutant.name, mutant] as const)
 
 describe('the simulator catches', () => {
   // Each is a process of its own.

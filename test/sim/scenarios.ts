@@ -6,8 +6,10 @@ import { active, any, PerdureError, resilient, run, type Space, space } from 'pe
 import { isLost, type Scenario, type World } from 'perdure/testing'
 import { groups } from './groups.ts'
 import { holds } from './holds.ts'
+import { merchants } from './merchants.ts'
 import { moves } from './moves.ts'
 import { tellers } from './reattach.ts'
+import { outputs, tokens, visitors, writers } from './scenarios-checkpoints.ts'
 import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 import { clerks } from './scenarios-files.ts'
 import { adders, callers } from './scenarios-groups.ts'
@@ -364,6 +366,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   counters,
   adders,
   callers,
+  tokens,
+  writers,
+  outputs,
+  visitors,
+  merchants,
 }
 
 /** Factor for what takes time: with slow steps, nodes are suspected and fenced while they execute one. */

@@ -79,6 +79,13 @@ const MUTANTS: readonly Mutant[] = [
     tests: 'machine/messages.test.ts',
   },
   {
+    name: 'a recovery that begins no new epoch',
+    file: `${CHECKPOINT}/machine/recovering.ts`,
+    find: '  group.epoch += 1\n',
+    replace: '',
+    tests: 'machine/recovering.test.ts',
+  },
+  {
     name: 'a question that is repeated is answered no',
     file: `${CHECKPOINT}/machine/speaking.ts`,
     find: 'return checked.forces ? TRUE : FALSE',
