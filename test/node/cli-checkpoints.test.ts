@@ -50,6 +50,18 @@ describe('perdure checkpoints, beside a group that goes on,', () => {
     expect(lines).toEqual([{ name: 'bank', protocol: 'exact', members: 2, lost: 0, recoveries: expect.any(Number) }])
   })
 
+  test('checkpoint makes a member save, and says which checkpoint it is', async () => {
+    const first = await shop.run('checkpoint', 'bank', 'b')
+    expect(first.stdout).toMatch(/^b of bank has taken checkpoint \d+\n$/)
+    expect(first.code).toBe(0)
+    const second = await shop.run('checkpoint', 'bank', 'b', '--json')
+    const index = Number(/(\d+)\n$/.exec(first.stdout)?.[1]) + 1
+    expect(second.lines).toEqual([{ event: 'checkpoint', group: 'bank', member: 'b', index }])
+    const third = await shop.run('checkpoint', 'bank', 'nobody')
+    expect(third.stderr).toMatch(/^PERDURE_E_UNKNOWN_MEMBER: .*\ba, b\b/)
+    expect(third.code).toBe(1)
+  })
+
   test('diagram writes the picture of a group, with the line for those who fail', async () => {
     const { code, stderr } = await shop.run('checkpoints', 'diagram', 'bank', '-o', 'bank.svg', '--failed', 'a')
     expect(code).toBe(0)

@@ -293,6 +293,7 @@ describe('help and wrong usage', () => {
       'nodes',
       'faults',
       'log',
+      'checkpoint',
       'checkpoints',
       'ariel',
       'help',

@@ -1,6 +1,6 @@
 /**
- * `perdure checkpoints` and `perdure checkpoints diagram GROUP`: which checkpoint groups there are, and what has happened in one, as a
- * picture.
+ * `perdure checkpoints`, `perdure checkpoints diagram GROUP` and `perdure checkpoint GROUP MEMBER`: which checkpoint groups there are, what
+ * has happened in one, as a picture, and a checkpoint that somebody wants to be taken now.
  *
  * Boundary: questions to the site; answers on the screen and in the file that was named.
  */
@@ -61,6 +61,17 @@ export function drawGroup(name: string, options: DiagramCommandOptions): Promise
     if (options.output === undefined) say(svg.trimEnd())
     else write(options.output, svg)
     if (options.output !== undefined) told(options, { file: options.output, events: trace.events.length, line })
+  })
+}
+
+/** `perdure checkpoint`. */
+export function askToSave(group: string, member: string, options: LookOptions): Promise<void> {
+  checkName(group, 'a checkpoint group')
+  checkName(member, 'a member')
+  return reached(options.url, async ({ client }) => {
+    const index = Number(await client.issue('checkpoint.ask', [group, member]))
+    if (options.json) return sayJson({ event: 'checkpoint', group, member, index })
+    say(`${member} of ${group} has taken checkpoint ${index}`)
   })
 }
 

@@ -16,7 +16,7 @@ import type { RunOptions } from './run.ts'
 import type { CancelOptions, LookOptions } from './runs.ts'
 
 /** Commands of later versions: not listed, and refused by name. */
-const NOT_YET = [...['node', 'dev', 'checkpoint', 'load-policy', 'promote', 'inject', 'monitor', 'demo']]
+const NOT_YET = [...['node', 'dev', 'load-policy', 'promote', 'inject', 'monitor', 'demo']]
 
 const URL_HELP = 'the site: a folder, as in ./perdure-data (default: $PERDURE_URL, else ./perdure-data)'
 
@@ -204,6 +204,17 @@ function addLooks(program: Command): void {
 }
 
 function addCheckpoints(program: Command): void {
+  add(
+    program,
+    'checkpoint',
+    'Ask a member of a checkpoint group to save its state now. Says when it is stable, and which checkpoint it is.',
+    'perdure checkpoint bank a',
+  )
+    .argument('<group>', 'the name of a checkpoint group')
+    .argument('<member>', 'the name of a member')
+    .action(async (group: string, member: string, options: LookOptions) =>
+      (await import('./checkpoints.ts')).askToSave(group, member, options),
+    )
   const checkpoints = add(
     program,
     'checkpoints',

@@ -16,6 +16,7 @@ import { join } from './joining.ts'
 import { deleteGroup } from './leaving.ts'
 import { answerLines, askForLine } from './lines.ts'
 import { put, refuseMail, tell } from './messages.ts'
+import type { CheckpointOperations } from './protocol.ts'
 import { ask as askQuestion } from './queries.ts'
 import { isBytes, isCount, isName, isNames, isSender, readSpec } from './read.ts'
 import { takeSnapshot } from './recording.ts'
@@ -33,7 +34,7 @@ const DEAF: Ports = { report: () => undefined, out: () => undefined }
 
 export class CheckpointMachine implements ReplyTable {
   readonly name = 'checkpoint'
-  readonly operations = {
+  readonly operations: Readonly<Record<keyof CheckpointOperations, number>> = {
     'checkpoint.found': 120,
     'checkpoint.join': 121,
     'checkpoint.send': 122,
