@@ -146,13 +146,4 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     replace: 'Promise.resolve(state).then(() => null).then(() => null).then(() => takenState(state as never))',
     scenario: 'tokens',
   },
-  {
-    name: 'a checkpoint that a message forces, and that is taken after its delivery',
-    file: `${PROXY}/incarnation.ts`,
-    find: "    if (judgement === 'deliver') this.#deliver(mail)\n",
-    replace:
-      "    if (judgement === 'save') void this.#wish('forced').catch(ignore)\n    if (judgement !== 'ask') this.#deliver(mail)\n",
-    scenario: 'tokens',
-    faults: [],
-  },
 ]

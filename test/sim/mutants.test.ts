@@ -38,8 +38,9 @@ async function caught(mutant: Mutant): Promise<Found | null> {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as Found | null
 }
 
-/** All of them are for the long run: a sample shows that the way of planting works. */
-const EVERY = process.env.PERDURE_MUTANTS === 'all' ? 1 : 32
+/** Every so many of them, or `all`: a sample shows that the way of planting works. */
+const { PERDURE_MUTANTS: share = '32' } = process.env
+const EVERY = share === 'all' ? 1 : Number(share)
 const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS, ...CHECKPOINT_MUTANTS]
   .filter((_, n) => n % EVERY === 0)
   .map((mutant) => [mutant.name, mutant] as const)

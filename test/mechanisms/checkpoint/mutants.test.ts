@@ -1,6 +1,6 @@
 /**
  * The proof that the tests of checkpoint groups would notice: each bug that is planted in a copy of the source makes the tests named beside
- * it fail. In npm test one of them; all of them with PERDURE_MUTANTS=all. Bugs that the simulator finds are in `test/sim`.
+ * it fail. In npm test one of them; all of them with PERDURE_MUTANTS. Bugs that the simulator finds are in `test/sim`.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -92,6 +92,13 @@ const MUTANTS: readonly Mutant[] = [
     replace: 'return FALSE',
     tests: 'machine/messages.test.ts',
   },
+  {
+    name: 'a message is delivered without the checkpoint that the service says it forces',
+    file: `${CHECKPOINT}/site/incarnation.ts`,
+    find: 'if (save && this.#queue.first === mail) {',
+    replace: "if (save && judgement === 'save' && this.#queue.first === mail) {",
+    tests: 'site/proxy.test.ts',
+  },
 ]
 
 /** A run of one test file takes some seconds. */
@@ -120,7 +127,7 @@ function judged(mutant: Mutant): Promise<string> {
   })
 }
 
-const ALL = process.env.PERDURE_MUTANTS === 'all'
+const ALL = process.env.PERDURE_MUTANTS !== undefined
 const CHOSEN = ALL ? MUTANTS : MUTANTS.slice(0, 1)
 
 /** How many tests have passed and failed. */

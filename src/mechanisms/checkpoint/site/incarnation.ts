@@ -43,6 +43,8 @@ export class Incarnation implements ScopedObject {
   readonly #terms: Omit<CallTerms, 'what'>
   #over = false
   #halted = false
+  /** `reopen` is to come: until then it is still halted (I3). */
+  #resumed = false
   /** From the beginning of a save to its operation, or as far as I5 reaches: what is sent waits. */
   #saving = false
   /** A turn is under way. */
@@ -135,18 +137,21 @@ export class Incarnation implements ScopedObject {
 
   halt(): void {
     this.#halted = true
+    this.#resumed = false
     this.#out.gate.shut()
   }
 
   /** It stays as it is; what it was given and is undone vanishes. `reopen` follows, in a turn of its own, if no `halt` does before. */
   resume(epoch: number, line: WireLine): void {
     this.#out.epoch = epoch
-    this.#halted = false
+    this.#resumed = true
     this.#queue.drop(([, from, , index]) => from >= 0 && index >= (line[from] ?? Number.POSITIVE_INFINITY))
   }
 
   reopen(): void {
-    if (!this.isGoing) return
+    if (this.#over || !this.#resumed) return
+    this.#resumed = false
+    this.#halted = false
     for (const go of this.#whenGoing.splice(0)) go()
     if (this.#object !== undefined && !this.#saving) this.#out.gate.open()
     // The last message that it should be given before it counts as arrived may be one of those that have vanished.
