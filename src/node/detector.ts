@@ -42,13 +42,17 @@ export function detect(gateway: Gateway): Detector {
   const { clock } = gateway
   const watchdog = new Watchdog<number>({ suspectMs: SUSPECT_MS, fenceMs: SUSPICION_MS }, clock.monotonicMs())
   const expected = new Set<number>()
+  /** Connected sessions that are, or were, those of nodes: what a fenced one says is refused by its fence. */
+  const ofNodes = new Set<number>()
   let timer: Timer | undefined
   const look = () => {
     timer = watchdog.ids.length > 0 || expected.size > 0 ? clock.after(BEAT_MS, look) : undefined
     const nodes = gateway.replica.query('process', 'nodes', []) as readonly ListedNode[]
     const known = new Set(nodes.map(({ session }) => session))
     const watched = new Set(watchdog.ids)
-    for (const session of watched) if (!known.has(session) && !gateway.isBound(session)) watchdog.forget(session)
+    for (const session of known) ofNodes.add(session)
+    for (const session of watched)
+      if (!known.has(session) && (ofNodes.has(session) || !gateway.isBound(session))) watchdog.forget(session)
     for (const session of known) {
       if (expected.has(session) && !watched.has(session)) watchdog.beat(session, clock.monotonicMs())
     }
@@ -67,6 +71,7 @@ export function detect(gateway: Gateway): Detector {
     },
     dismiss(session) {
       expected.delete(session)
+      ofNodes.delete(session)
     },
     beat(session) {
       watchdog.beat(session, clock.monotonicMs())

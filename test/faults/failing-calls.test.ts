@@ -17,7 +17,7 @@ import { type Asked, judge } from './diaries.ts'
 import { copyFolder } from './stored-log.ts'
 
 /** In `npm test` one call in so many is let fail. */
-const EVERY = LONG ? 1 : 13
+const EVERY = LONG ? 1 : 23
 
 /** Kinds of calls that must be among those that failed; of the rarer ones a sample may have none. */
 const SURELY = LONG ? ['openSync', 'writeSync', 'fdatasyncSync'] : ['writeSync']

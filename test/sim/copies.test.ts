@@ -12,8 +12,8 @@ import { placeUnder } from '../../src/mechanisms/process/machine/replication.ts'
 import { savedRuns } from '../../src/mechanisms/process/machine/snapshot.ts'
 import { counters, movedTwins, sleepers, twins } from './scenarios-copies.ts'
 
-const SEEDS = Number(process.env.PERDURE_COPIES_SEEDS ?? 15)
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 26)
+const SEEDS = Number(process.env.PERDURE_COPIES_SEEDS ?? 8)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 53)
 
 /** A planted bug must be found within so many. */
 const SEEDS_FOR_A_BUG = 200

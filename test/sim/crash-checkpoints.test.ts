@@ -16,7 +16,7 @@ import {
 import { crashEverywhere, type Scenario, type StrikeKind, type World } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 211)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 401)
 
 const KINDS: readonly StrikeKind[] = ['worker crash', 'owner crash', 'power loss']
 

@@ -7,7 +7,7 @@ import { active, gt, PerdureError, resilient, space } from 'perdure'
 import { crashEverywhere, type Scenario, type StrikeKind } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 26)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 53)
 
 const KINDS: readonly StrikeKind[] = ['worker crash', 'owner crash', 'power loss']
 

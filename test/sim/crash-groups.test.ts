@@ -22,7 +22,7 @@ import {
 import { crashEverywhere, type Scenario, type StrikeKind } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 83)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 151)
 
 const KINDS: readonly StrikeKind[] = ['worker crash', 'owner crash', 'power loss']
 

@@ -26,11 +26,7 @@ const SEEDS_FOR_A_STATE = 50
 const SEEDS_FOR_STATES = 2_000
 
 /** Shares of the seeds; 1 for all others. Most of the rare states are those of slow steps and stopped processes, and of checkpoints and moves. */
-const SHARES: Readonly<Record<string, number>> = {
-  ...{ slow: 5, beads: 2, moves: 2 },
-  // Their seeds take ten times as long.
-  ...{ tokens: 0.4, writers: 0.4, outputs: 0.4, visitors: 0.4, merchants: 0.4 },
-}
+const SHARES: Readonly<Record<string, number>> = { slow: 6, beads: 2, holds: 2, moves: 2 }
 
 /** A line of progress this often. */
 const PROGRESS_MS = 10_000

@@ -20,7 +20,7 @@ import { SCENARIOS } from './scenarios.ts'
 import { HISTORICAL } from './seeds.ts'
 
 /** Of each scenario; together more than a hundred. */
-const SEEDS = 4
+const SEEDS = 2
 
 /** A planted bug must be found within so many. */
 const SEEDS_FOR_A_BUG = 200

@@ -56,6 +56,7 @@ export class Incarnation implements ScopedObject {
   #marked: Promise<void> = Promise.resolve()
   #receiving: Call | undefined
   #whenGoing: (() => void)[] = []
+  #whenArrived: (() => void)[] = []
 
   constructor(recipe: Recipe, grant: Grant, port: IncarnationPort) {
     const { place, index, names, rule, state } = grant
@@ -174,7 +175,7 @@ export class Incarnation implements ScopedObject {
     this.retire()
     this.#out.gate.refuse(reason)
     this.#wishes.reject(reason)
-    for (const go of this.#whenGoing.splice(0)) go()
+    for (const go of [...this.#whenGoing.splice(0), ...this.#whenArrived.splice(0)]) go()
     outside(() => this.#abort.abort(reason))
   }
 
@@ -239,6 +240,8 @@ export class Incarnation implements ScopedObject {
 
   /** Resolves when everything that has happened to it is saved. */
   async settle(): Promise<void> {
+    // What it was given before, and is given again now, is part of it.
+    while (!this.#arrived && !this.#over) await new Promise<void>((go) => this.#whenArrived.push(go))
     if (this.#out.dirty || !this.#wishes.isEmpty || this.#busy) await this.#wish('asked')
   }
 
@@ -330,6 +333,7 @@ export class Incarnation implements ScopedObject {
     if (this.#arrived || this.#over || this.#object === undefined) return
     this.#arrived = true
     this.#port.arrived()
+    for (const go of this.#whenArrived.splice(0)) go()
   }
 
   /** Resolves with the message when it can be delivered, if it has not vanished meanwhile. */

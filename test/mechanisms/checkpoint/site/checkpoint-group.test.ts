@@ -233,6 +233,21 @@ describe('a member', () => {
     await inside
   })
 
+  test('leave() right after a recovery waits until what was delivered before is delivered again', async () => {
+    await using site = await open('memory:')
+    const group = await checkpointGroup(site, 'g')
+    for (let round = 0; round < 5; round++) {
+      const given: unknown[] = []
+      const object = { save: () => null, restore: () => undefined, receive: (message: unknown) => void given.push(message) }
+      const member = await group.join(`a${round}`, () => object)
+      await group.send(`a${round}`, round)
+      await eventually(() => given).toEqual([round])
+      await group.recover([`a${round}`])
+      await member.leave()
+      expect(given).toEqual([round, round])
+    }
+  })
+
   test('leave() inside its own receive is refused, for it would wait for itself', async () => {
     await using scene = await Scene.open()
     const codes: unknown[] = []
