@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'perdure-farthest-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const all = loadTowns(folder)
-const sample = globe(someOf(all, 1_200))
+const sample = globe(someOf(all, 800))
 
 /** Column by column; a comparison made for people would take a second for as many numbers. */
 function same(a: Towns, b: Towns): boolean {
@@ -59,8 +59,8 @@ function everyPairOf(metres: number, globe: Globe): Pair[] {
 }
 
 describe('the ten farthest pairs', () => {
-  test('are those of a brute force over all 719,400 pairs of 1,200 towns', () => {
-    expect(farthestOf(sample, 0, 1_200)).toEqual(bruteForce(sample))
+  test('are those of a brute force over all 319,600 pairs of 800 towns', () => {
+    expect(farthestOf(sample, 0, 800)).toEqual(bruteForce(sample))
   })
 
   test.each([2_000, 5_000, ALL_TOWNS])('of %i towns are the expected ones, and no pair outside them is as long', (count) => {
@@ -90,13 +90,13 @@ describe('the ten farthest pairs', () => {
   })
 
   test('come out the same to the last bit from a second index over the same towns', () => {
-    expect(farthestOf(globe(someOf(loadTowns(folder), 1_200)), 0, 1_200)).toEqual(farthestOf(sample, 0, 1_200))
+    expect(farthestOf(globe(someOf(loadTowns(folder), 800)), 0, 800)).toEqual(farthestOf(sample, 0, 800))
   })
 
   test('do not depend on how the work is cut and in which order the parts are merged', () => {
-    const whole = farthestOf(sample, 0, 1_200)
-    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 1_199 }), { maxLength: 12 }).map((inner) => {
-      const ends = [0, ...inner.sort((a, b) => a - b), 1_200]
+    const whole = farthestOf(sample, 0, 800)
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 799 }), { maxLength: 12 }).map((inner) => {
+      const ends = [0, ...inner.sort((a, b) => a - b), 800]
       return ends.slice(1).map((to, part) => [ends[part]!, to] as const)
     })
     const shuffledCuts = cuts.chain((parts) => fc.shuffledSubarray(parts, { minLength: parts.length }))

@@ -13,7 +13,7 @@ import { amount, KILL_ROUNDS, LONG_TEST_MS, report } from './amount.ts'
 const KILLS_PER_FOLDER = 50
 
 /** Processes killed in all; PERDURE_FAULT_ROUNDS=8000 for as many as the figure asks for, which takes some ten minutes. */
-const KILLS = amount(12, Math.ceil(KILL_ROUNDS / 8))
+const KILLS = amount(6, Math.ceil(KILL_ROUNDS / 8))
 
 const JOBS_PER_ROUND = 20
 const PROTOCOLS = ['exact', 'bcs', 'hmnr', 'fdas'] as const

@@ -39,7 +39,7 @@ async function caught(mutant: Mutant): Promise<Found | null> {
 }
 
 /** Every so many of them, or `all`: a sample shows that the way of planting works. */
-const { PERDURE_MUTANTS: share = '64' } = process.env
+const { PERDURE_MUTANTS: share = '200' } = process.env
 const EVERY = share === 'all' ? 1 : Number(share)
 const CHOSEN = [...MUTANTS, ...LASTING_MUTANTS, ...CHECKPOINT_MUTANTS]
   .filter((_, n) => n % EVERY === 0)

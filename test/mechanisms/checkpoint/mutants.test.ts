@@ -147,13 +147,15 @@ test.concurrent.each(CHOSEN.map((mutant) => [mutant.name, mutant] as const))(
   },
 )
 
-test.each(ALL ? [...new Set(MUTANTS.map(({ tests }) => tests))] : ['epochs.test.ts'])(
-  'a copy without a bug passes %s',
-  { timeout: TIMEOUT_MS },
-  async (tests) => {
-    const harmless = { name: 'none', file: 'log/log.ts', find: 'MAX_RECORD: number', replace: 'MAX_RECORD: number', tests }
-    const said = await judged(harmless)
-    expect(countsOf(said)[1], said).toBe(0)
-    expect(countsOf(said)[0], said).toBeGreaterThan(0)
-  },
-)
+if (ALL) {
+  test.each([...new Set(MUTANTS.map(({ tests }) => tests))])(
+    'a copy without a bug passes %s',
+    { timeout: TIMEOUT_MS },
+    async (tests) => {
+      const harmless = { name: 'none', file: 'log/log.ts', find: 'MAX_RECORD: number', replace: 'MAX_RECORD: number', tests }
+      const said = await judged(harmless)
+      expect(countsOf(said)[1], said).toBe(0)
+      expect(countsOf(said)[0], said).toBeGreaterThan(0)
+    },
+  )
+}
