@@ -19,7 +19,7 @@ import { type Child, Children } from './children.ts'
 const KILLS_PER_HISTORY = 5
 const PROTOCOLS = ['exact', 'bcs', 'koo-toueg', 'fdas', 'cut', 'bhmr', 'hmnr'] as const
 /** A kill takes longer here than where nobody waits for answers. */
-const KILLS = amount(2, Math.ceil(KILL_ROUNDS / 12))
+const KILLS = amount(2, Math.ceil(KILL_ROUNDS / 20))
 
 /** By the process that keeps them. */
 const ACCOUNTS = [['a'], ['b', 'c']] as const

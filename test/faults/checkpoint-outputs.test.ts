@@ -12,8 +12,8 @@ import { amount, KILL_ROUNDS, LONG_TEST_MS, report } from './amount.ts'
 /** Of one folder: its processes start anew as often. */
 const KILLS_PER_FOLDER = 50
 
-/** Processes killed in all; PERDURE_FAULT_ROUNDS=8000 for as many as the figure asks for, which takes some ten minutes. */
-const KILLS = amount(6, Math.ceil(KILL_ROUNDS / 8))
+/** Processes killed in all; PERDURE_FAULT_ROUNDS=15000 for as many as the figure asks for, which takes some ten minutes. */
+const KILLS = amount(6, Math.ceil(KILL_ROUNDS / 15))
 
 const JOBS_PER_ROUND = 20
 const PROTOCOLS = ['exact', 'bcs', 'hmnr', 'fdas'] as const
