@@ -121,6 +121,13 @@ class Bank implements AsyncDisposable {
     return this.children.lines('answers').map((line) => JSON.parse(line) as FileLine)
   }
 
+  /** What was asked and has no line in the file of outputs. */
+  unwritten(): string[] {
+    const inFile = new Set(this.written().map(([, request, account]) => partOf({ request, account })))
+    const asked = this.history().filter(({ type }) => type === 'asked')
+    return asked.map(partOf).filter((part) => !inFile.has(part))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.children[Symbol.asyncDispose]()
   }
@@ -177,6 +184,8 @@ async function playHistory(protocol: ProtocolName, kills: number, random: () => 
   }
   await more()
   expect(await bank.stop()).toBe(0)
+  // An answer is a tuple and an output; the customers have their tuples, the last line of the file may still be on its way.
+  await expect.poll(() => bank.unwritten(), { interval: 20, timeout: 60_000 }).toEqual([])
   judge(bank, totals)
 }
 
