@@ -102,7 +102,7 @@ bad.ariel:3:34: error A006: IF is not closed: expected FI before the end of inpu
     [['build', 'plant.ariel', '-o', 'plant.ariel'], /is the script itself/],
     [['build', 'plant.ariel', '-o', 'no/such/folder/x'], /cannot be written/],
     [['build', 'plant.ariel', '-o', '.'], /cannot be written/],
-    [['run', 'plant.ariel'], /not built yet/],
+    [['run', 'plant.ariel', 'tasks.json'], /not built yet/],
   ])('SPEC 8: perdure ariel %j exits 2 and says what was expected', async (words, message) => {
     await using shop = workshop()
     const { code, stderr } = await shop.run('ariel', ...words)

@@ -67,7 +67,12 @@ export class Workshop implements AsyncDisposable {
 
   /** Starts `perdure …` in a process group of its own. */
   start(...words: readonly string[]): Running {
-    return this.#spawn(COMMAND, ...words)
+    return this.#spawn('ignore', COMMAND, ...words)
+  }
+
+  /** Starts `perdure …` that reads what `Running.tell` writes. */
+  startReading(...words: readonly string[]): Running {
+    return this.#spawn('pipe', COMMAND, ...words)
   }
 
   /** Runs `perdure …` to its end. */
@@ -81,7 +86,7 @@ export class Workshop implements AsyncDisposable {
   }
 
   startNode(file: string): Running {
-    return this.#spawn(file)
+    return this.#spawn('ignore', file)
   }
 
   /** Gives a file its name at once: who waits for it finds it whole. */
@@ -103,13 +108,13 @@ export class Workshop implements AsyncDisposable {
     return (await running.done()).stdout
   }
 
-  #spawn(...words: readonly string[]): Running {
+  #spawn(input: 'ignore' | 'pipe', ...words: readonly string[]): Running {
     const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
     delete environment.PERDURE_URL
     const child = spawn(process.execPath, words, {
       cwd: this.folder,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input, 'pipe', 'pipe'],
       env: environment,
     })
     const running = new Running(child)
@@ -162,6 +167,16 @@ export class Running {
 
   get stderr(): string {
     return this.#stderr
+  }
+
+  /** Writes to its standard input. */
+  tell(text: string): void {
+    this.#child.stdin?.write(text)
+  }
+
+  /** Its standard input is over. */
+  hangUp(): void {
+    this.#child.stdin?.end()
   }
 
   /** The first line of JSON that fits, from now or before. */

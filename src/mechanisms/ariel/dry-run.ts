@@ -15,9 +15,9 @@ import type { ActionName } from '../../support/backbone/effects.ts'
 import { writtenName } from '../../support/backbone/entity.ts'
 import type { Observer, Performed } from '../../support/backbone/performed.ts'
 import { type Policy, Rint } from '../../support/backbone/rint.ts'
-import { TimeOutManager } from '../../support/backbone/time-out-manager.ts'
 import type { Compiled } from './compile.ts'
 import { type History, type HistoryEvent, readHistory } from './history.ts'
+import { isDue, WatchdogTimes } from './watchdog-times.ts'
 
 /** A line of the result; what is absent is left out. */
 export interface ListedAction {
@@ -61,23 +61,15 @@ export function actionLines(actions: readonly ListedAction[]): string {
 export class Replay {
   readonly listed: ListedAction[] = []
   readonly rint: Rint
-  readonly #timeouts: TimeOutManager
-  /** Watchdogs by the number of the task that they watch. */
-  readonly #watchdogs = new Map<number, number[]>()
-  /** Whose time-outs have just expired. */
-  #expired: number[] = []
+  readonly #times: WatchdogTimes
 
   constructor(policy: Policy, { classic = false, observer = {} }: DryRunOptions) {
     this.rint = new Rint(policy, { classic, observer, pauses: 'skip' })
-    this.#timeouts = new TimeOutManager(0, ({ id }) => this.#expired.push(id))
-    for (const { number, watched, periodUs } of policy.topology.watchdogs) {
-      this.#timeouts.declare({ id: number, deadlineUs: periodUs })
-      this.#watchdogs.set(watched, [...(this.#watchdogs.get(watched) ?? []), number])
-    }
+    this.#times = new WatchdogTimes(policy.topology.watchdogs)
   }
 
   run(history: History): void {
-    const hasWatchdogs = this.#watchdogs.size > 0
+    const hasWatchdogs = !this.#times.isEmpty
     let atUs = -1
     for (const [at, event] of history.entries()) {
       if (hasWatchdogs && event.atUs > atUs) {
@@ -86,9 +78,7 @@ export class Replay {
       }
       if (event.kind === 'end') return
       this.#list(this.rint.notify(event))
-      if (hasWatchdogs && event.kind === 'heartbeat') {
-        for (const watchdog of this.#watchdogs.get(event.entity.number) ?? []) this.#timeouts.renew({ id: watchdog })
-      }
+      if (hasWatchdogs && event.kind === 'heartbeat') this.#times.beat(event.entity.number)
     }
   }
 
@@ -105,21 +95,14 @@ export class Replay {
 
   /** A heartbeat that comes at the very time it is due comes in time. */
   #fireUpTo(atUs: number, beating: ReadonlySet<number>): void {
-    for (let dueUs = this.#timeouts.nextUs; dueUs !== undefined && dueUs <= atUs; dueUs = this.#timeouts.nextUs) {
-      this.#timeouts.advance(dueUs)
-      const expired = this.#expired.sort((a, b) => a - b)
-      this.#expired = []
-      for (const watchdog of expired) this.#fire(watchdog, dueUs, dueUs === atUs ? beating : new Set())
+    for (let up = this.#times.advance(atUs); up.length > 0; up = this.#times.advance(atUs)) {
+      for (const firing of up) {
+        const watched = this.rint.database.watchedBy(firing.watchdog)
+        if (firing.dueUs === atUs && watched !== undefined && beating.has(watched.number)) continue
+        if (isDue(this.rint.database, firing))
+          this.#list(this.rint.notify({ kind: 'fired', atUs: firing.dueUs, watchdog: firing.watchdog }))
+      }
     }
-    this.#timeouts.advance(atUs)
-  }
-
-  /** Actions since the last heartbeat may have disarmed it: the database knows. */
-  #fire(watchdog: number, dueUs: number, beating: ReadonlySet<number>): void {
-    const watched = this.rint.database.watchedBy(watchdog)
-    if (watched === undefined || beating.has(watched.number)) return
-    const isDue = watched.watched.some((each) => each.watchdog.number === watchdog && each.dueUs === dueUs)
-    if (isDue) this.#list(this.rint.notify({ kind: 'fired', atUs: dueUs, watchdog }))
   }
 
   #list(performed: readonly Performed[]): void {

@@ -41,6 +41,11 @@ export function readHistory(text: string): History {
   return reader.events
 }
 
+/** One line, of a time that its reader knows: an `at` in it is passed over. `line` is its number, for the refusal. */
+export function readEvent(written: string, { line, atUs }: { readonly line: number; readonly atUs: number }): HistoryEvent {
+  return new Reader().read(written, line, atUs)
+}
+
 class Reader {
   readonly events: HistoryEvent[] = []
   /** Entities by how they are written: a history names few, many times. */
@@ -58,6 +63,11 @@ class Reader {
     this.#atUs = atUs
     this.#ended = event.kind === 'end'
     this.events.push(event)
+  }
+
+  read(written: string, line: number, atUs: number): HistoryEvent {
+    this.#line = line
+    return this.#event(this.#parse(written), atUs)
   }
 
   #parse(written: string): Fields {

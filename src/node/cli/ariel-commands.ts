@@ -7,13 +7,14 @@ import type { Command } from 'commander'
 import type { BuildOptions, CheckOptions, DryRunOptions, FormatOptions } from './ariel.ts'
 import type { ExplainCommandOptions, WhatIfCommandOptions } from './ariel-explain.ts'
 import type { ExploreOptions } from './ariel-explore.ts'
+import type { RunOptions } from './ariel-run.ts'
 import type { TestOptions } from './ariel-test.ts'
 
 const CLASSIC_HELP = 'take scripts of the classic translator: some errors become warnings'
+const RUN_HELP = `
+The time of a notification is that of its arrival, in milliseconds since the command began. A line that cannot be read is refused on
+standard error, and the next one counts. SIGHUP reads the policy again: database and variables stay; one with errors is refused.`
 const TOPOLOGY_HELP = 'where FILE is r-code: its topology.json'
-
-/** Commands of later versions: not listed, and refused by name. */
-const NOT_YET = ['run']
 
 export function addAriel(program: Command, exit: (code: number) => void, notYet: (what: string) => Error): void {
   const ariel = program
@@ -22,17 +23,9 @@ export function addAriel(program: Command, exit: (code: number) => void, notYet:
     .helpCommand('help [command]', 'explain a command')
   addTranslator(ariel, exit)
   addTrials(ariel, exit)
+  addRun(ariel, exit, notYet)
   addQuestions(ariel, exit)
   addFormatter(ariel, exit)
-  for (const name of NOT_YET) {
-    ariel
-      .command(`${name} [arguments...]`, { hidden: true })
-      .helpOption(false)
-      .allowUnknownOption()
-      .action(() => {
-        throw notYet(`The command "ariel ${name}"`)
-      })
-  }
 }
 
 function addTranslator(ariel: Command, exit: (code: number) => void): void {
@@ -85,6 +78,23 @@ function addTrials(ariel: Command, exit: (code: number) => void): void {
     .option('--classic', CLASSIC_HELP)
     .option('--json', 'print one case a line, and the coverage, as JSON')
     .action(async (files: string[], options: TestOptions) => exit((await import('./ariel-test.ts')).testScripts(files, options)))
+}
+
+function addRun(ariel: Command, exit: (code: number) => void, notYet: (what: string) => Error): void {
+  add(
+    ariel,
+    'run <file> [tasks]',
+    'Run a policy on notifications as they come on standard input, one JSON object a line; print each action when it is decided.',
+    'tail -F faults.jsonl | perdure ariel run plant.ariel --record night.jsonl',
+  )
+    .option('--record <file>', 'keep what comes, with the times, as a history')
+    .option('--topology <file>', TOPOLOGY_HELP)
+    .option('--classic', CLASSIC_HELP)
+    .addHelpText('after', RUN_HELP)
+    .action(async (file: string, tasks: string | undefined, options: RunOptions) => {
+      if (tasks !== undefined) throw notYet(`Starting the tasks of ${tasks}`)
+      exit(await (await import('./ariel-run.ts')).runPolicy(file, options))
+    })
 }
 
 function addQuestions(ariel: Command, exit: (code: number) => void): void {
