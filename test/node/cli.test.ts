@@ -1,5 +1,7 @@
 /** The command line as its users meet it: the built program, real processes, folders that are in use and folders that are not. */
+
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type Running, TEN_STEPS, Workshop } from './cli-driver.ts'
@@ -276,6 +278,12 @@ async function looks(shop: Workshop, states: Readonly<Record<string, string>>): 
 }
 
 describe('help and wrong usage', () => {
+  test('--version prints the version of the package', async () => {
+    await using shop = new Workshop()
+    const found = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+    expect(await shop.run('--version')).toMatchObject({ code: 0, stdout: `${found.version}\n`, stderr: '' })
+  })
+
   test('--help lists what there is, and nothing of later versions', async () => {
     await using shop = new Workshop()
     const { code, stdout } = await shop.run('--help')

@@ -4,6 +4,7 @@
  * Boundary: words to calls. What a command does is in the files beside this one, each loaded only when it is called, so that none waits for what another
  * needs.
  */
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { PerdureError } from '../../errors.ts'
 import { addAriel } from './ariel-commands.ts'
@@ -67,6 +68,7 @@ function report(error: unknown, audience: 'json' | 'people'): number {
 function commands(exit: (code: number) => void): Command {
   const program = new Command('perdure')
     .description('Programs that go on when processes and machines fail.')
+    .version(version(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'explain a command')
     .exitOverride()
     .showHelpAfterError('(perdure --help lists the commands, perdure COMMAND --help explains one)')
@@ -79,6 +81,14 @@ function commands(exit: (code: number) => void): Command {
   addAriel(program, exit, notYet)
   for (const name of NOT_YET) addNotYet(program, name)
   return program
+}
+
+/** Of the package that this file is in. */
+function version(): string {
+  const found = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string
+  }
+  return found.version
 }
 
 /** Adds a command with the options that every one has. */
