@@ -31,7 +31,7 @@ export function preview(value: unknown, limit: number = LIMIT): string {
 function show(value: unknown, room: number, textLimit: number, depth: number): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(cut(value, textLimit))
+      return quoted(cut(value, textLimit))
     case 'bigint':
       return showBigint(value)
     case 'function':
@@ -45,6 +45,11 @@ function show(value: unknown, room: number, textLimit: number, depth: number): s
   }
 }
 
+/** Printable ASCII, as most text is, needs no escapes. */
+function quoted(text: string): string {
+  return /^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
 /** The digits of a huge number are slow to make, and nobody reads them. */
 function showBigint(value: bigint): string {
   const large = 10n ** 40n
@@ -53,8 +58,8 @@ function showBigint(value: bigint): string {
 
 function showObject(value: object, room: number, textLimit: number, depth: number): string {
   if (depth === DEPTH) return '…'
+  if (Array.isArray(value)) return showArray(value, room, textLimit, depth)
   const inner = (item: unknown) => show(item, room, textLimit, depth + 1)
-  if (Array.isArray(value)) return listed('[', value, ']', room, inner)
   if (value instanceof Map) return listed('Map {', value, '}', room, ([key, item]) => `${inner(key)} => ${inner(item)}`)
   if (value instanceof Set) return listed('Set {', value, '}', room, inner)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '(invalid Date)' : value.toISOString()
@@ -63,6 +68,17 @@ function showObject(value: object, room: number, textLimit: number, depth: numbe
   const object = value as Record<string, unknown>
   const named = (key: string) => (/^[A-Za-z_$][\w$]*$/.test(key) ? cut(key, textLimit) : JSON.stringify(cut(key, textLimit)))
   return listed('{ ', Object.keys(object), ' }', room, (key) => `${named(key)}: ${inner(object[key])}`).replace('{  }', '{}')
+}
+
+/** As `listed`, without what that makes on the way: every operation of a run is shown once. */
+function showArray(value: readonly unknown[], room: number, textLimit: number, depth: number): string {
+  let text = '['
+  for (let i = 0; i < value.length; i += 1) {
+    if (text.length > room) return `${text}, …]`
+    if (i > 0) text += ', '
+    text += show(value[i], room, textLimit, depth + 1)
+  }
+  return `${text}]`
 }
 
 function listed<T>(open: string, items: Iterable<T>, close: string, room: number, inner: (item: T) => string): string {

@@ -19,7 +19,7 @@ import { invariant, PerdureError } from '../../../errors.ts'
 import { copyValue } from '../../../log/codec/codec.ts'
 import { MAX_VALUE } from '../../../log/log.ts'
 import type { Outcome } from '../../../log/machine.ts'
-import { bodyDigest, encodeBody, prependHeader } from '../../../log/operation.ts'
+import { encodeBody, prependHeader } from '../../../log/operation.ts'
 import { errorOf, failureOf } from '../../../log/outcome.ts'
 import { isQuiet } from '../machine/delivery.ts'
 import { type Base, type Delivery, diverged, type JournalEntry, type Stored } from '../machine/journal.ts'
@@ -30,13 +30,14 @@ import {
   acknowledged,
   argsOf,
   attemptOver,
-  deferred,
   duringCheckpoint,
   elsewhere,
   entryOf,
   foreignAwait,
+  type IssueDetails,
   type Issued,
   insideStep,
+  issuedAs,
   noRace,
   notQuiet,
   presented,
@@ -304,16 +305,16 @@ export class Attempt {
     return foreignAwait()
   }
 
-  #issue(kind: string, args: readonly unknown[], more: Partial<Issued>): Promise<unknown> {
-    const body = encodeBody(this.port.code(kind), more.step ? [args[0]] : args, MAX_VALUE)
+  #issue(kind: string, args: readonly unknown[], details: IssueDetails): Promise<unknown> {
+    const body = encodeBody(this.port.code(kind), details.step ? [args[0]] : args, MAX_VALUE)
     if (!this.#inTurn) this.#openForeignTurn()
     this.#lastNumber += 1
-    const issued: Issued = { number: this.#lastNumber, kind, args, body, digest: bodyDigest(body), ...deferred(), ...more }
+    const issued = issuedAs(this.#lastNumber, kind, args, body, details)
     this.#batch.push(issued)
     if (isQuiet(kind, args)) issued.resolve(undefined)
     else this.#outstanding.set(issued.number, issued)
     if (issued.signal) this.#heed(issued.signal, issued, issued)
-    return unheard(issued.promise)
+    return issued.promise
   }
 
   /** An abort withdraws the operation while that which brings its answer, itself or the race it is in, is outstanding. */

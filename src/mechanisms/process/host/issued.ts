@@ -6,6 +6,7 @@
 import { PerdureError } from '../../../errors.ts'
 import { preview, Reader } from '../../../log/codec/codec.ts'
 import type { Failure } from '../../../log/machine.ts'
+import { bodyDigest } from '../../../log/operation.ts'
 import type { JournalEntry } from '../machine/journal.ts'
 import type { StepTask } from './steps.ts'
 
@@ -108,12 +109,27 @@ export function unheard(promise: Promise<unknown>): Promise<unknown> {
   return promise
 }
 
-export function deferred(): Pick<Issued, 'promise' | 'resolve' | 'reject'> {
+/** What an operation has beside its number, kind, arguments and body. */
+export type IssueDetails = Pick<Issued, 'upload' | 'step' | 'alternatives' | 'signal' | 'present'>
+
+/** An operation with the promise of its answer. If it fails and nobody listens, nobody is told (`unheard`). */
+export function issuedAs(
+  number: number,
+  kind: string,
+  args: readonly unknown[],
+  body: Uint8Array,
+  { upload, step, alternatives, signal, present }: IssueDetails,
+): Issued {
   let resolve: (value: unknown) => void = () => undefined
-  let reject: (error: unknown) => void = () => undefined
+  let fail: (error: unknown) => void = () => undefined
   const promise = new Promise<unknown>((yes, no) => {
     resolve = yes
-    reject = no
+    fail = no
   })
-  return { promise, resolve, reject }
+  const reject = (error: unknown) => {
+    void unheard(promise)
+    fail(error)
+  }
+  const digest = bodyDigest(body)
+  return { number, kind, args, body, digest, promise, resolve, reject, upload, step, alternatives, signal, present }
 }
