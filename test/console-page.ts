@@ -1,12 +1,12 @@
 /**
- * A page with files and a terminal on it, executed: the files are written to a folder, the commands run there one after the other, and
- * the page comes back with what they really printed.
+ * A page with files and a terminal on it, executed: the files are written to a folder in which the package is installed, the commands run
+ * there one after the other, and the page comes back with what they really printed.
  *
  * A block that opens with a file's name after its language adds to that file. In a block for a console, a line with `$` is a command,
  * and what follows is its output.
  */
 import { execFile } from 'node:child_process'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -17,6 +17,8 @@ export async function executed(page: string): Promise<string> {
   const text = readFileSync(page, 'utf8')
   const folder = mkdtempSync(join(tmpdir(), 'perdure-page-'))
   try {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(process.cwd(), join(folder, 'node_modules', 'perdure'), 'dir')
     let result = ''
     let from = 0
     for (const block of text.matchAll(BLOCK)) {

@@ -18,7 +18,7 @@ describe('README.md', () => {
   test('the first program goes on at the same price after everything was killed, and ships once', async () => {
     expect(commands.find((line) => line.includes('perdure run'))).toMatch(/^npx perdure run order\.mjs /)
     const own = `${commandWith('perdure run')} --json`
-    const killed = await killedAt(own, 'day 2')
+    const killed = await killedAt(own, 'day 2', '"event":"result"')
     expect(killed).not.toContain('"result"')
     const first = await shell(own)
     expect(first.code, first.output).toBe(0)

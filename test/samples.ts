@@ -16,8 +16,11 @@ export interface Samples {
   /** A command of the page as it is given here: `npx perdure` starts what was built. */
   commandWith(words: string): string
   shell(command: string): Promise<Ended>
-  /** What a command printed until it printed `word` and was killed with all that it had started. */
-  killedAt(command: string, word: string): Promise<string>
+  /**
+   * What a command printed until it printed `word` and was killed with all that it had started, before it came to `end`. One that was
+   * quicker than the kill, as this process may stand still, is begun again with nothing on the log.
+   */
+  killedAt(command: string, word: string, end: string): Promise<string>
   remove(): void
 }
 
@@ -50,7 +53,7 @@ export function samplesOf(page: string): Samples {
       return command.replace('npx perdure', `exec "${process.execPath}" "${join(root, bin.perdure)}"`)
     },
     shell: (command) => shell(folder, command),
-    killedAt: (command, word) => killedAt(folder, command, word),
+    killedAt: (command, word, end) => killedInTime(folder, command, word, end),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
@@ -63,6 +66,18 @@ function shell(folder: string, command: string): Promise<Ended> {
   })
 }
 
+/** More would say that the command takes no time at all. */
+const MAX_ATTEMPTS = 10
+
+async function killedInTime(folder: string, command: string, word: string, end: string): Promise<string> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    const output = await killedAt(folder, command, word)
+    if (output.includes(word) && !output.includes(end)) return output
+    rmSync(join(folder, 'perdure-data'), { recursive: true, force: true })
+  }
+  throw new Error(`In ${MAX_ATTEMPTS} attempts ${command} was never killed between "${word}" and "${end}".`)
+}
+
 function killedAt(folder: string, command: string, word: string): Promise<string> {
   return new Promise((resolve) => {
     const child = spawn('/bin/sh', ['-c', command], { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
@@ -70,10 +85,19 @@ function killedAt(folder: string, command: string, word: string): Promise<string
     child.stdout.on('data', (text: Buffer) => {
       const before = output.includes(word)
       output += text.toString('utf8')
-      if (!before && output.includes(word)) process.kill(-(child.pid as number), 'SIGKILL')
+      if (!before && output.includes(word)) killGroup(child.pid as number)
     })
     child.on('close', () => resolve(output))
   })
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    // All of them have ended by themselves.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 /** The value of a run that was started with --json. */

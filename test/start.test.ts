@@ -14,7 +14,7 @@ describe('docs/start.md', () => {
 
   test('the countdown goes on with the same number after it was killed, and a third time only prints the result', async () => {
     const command = `${commandWith('countdown.mjs')} --json`
-    const killed = await killedAt(command, '3, with')
+    const killed = await killedAt(command, '3, with', '1, with')
     const token = Number(/5, with (\d+)/.exec(killed)?.[1])
     const second = await shell(command)
     expect(second.code, second.output).toBe(0)
@@ -28,7 +28,7 @@ describe('docs/start.md', () => {
 
   test('the sum is right, although everything was killed on the way', async () => {
     const command = `${commandWith('sums.mjs')} --json`
-    await killedAt(command, '"event":"started"')
+    await killedAt(command, '"event":"started"', '"event":"result"')
     const { code, output } = await shell(command)
     expect(code, output).toBe(0)
     expect(resultOf(output)).toBe(338_350)

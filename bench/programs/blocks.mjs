@@ -43,7 +43,7 @@ const LOADS = {
   async runs() {
     const site = await open(join(folder, 'data'))
     const node = await host(site, 'bench', [steps, pairs])
-    const all = Array.from({ length: 2_000 * scale }, async (_, n) => (await start(site, steps, `short-${n}`, [1])).result())
+    const all = shortRuns(site, 'short', 2_000 * scale)
     for (let n = 0; n < 64; n += 1) all.push((await start(site, steps, `long-${n}`, [100])).result())
     all.push((await start(site, pairs, 'pairs', ['jobs', 20_000 * scale])).result())
     await Promise.all(all)
@@ -75,7 +75,17 @@ async function warmUp() {
     await fill(jobs, 250)
     await Promise.all(Array.from({ length: 250 }, () => jobs.in(['resident', Number, String])))
   }
+  if (load === 'runs') {
+    const node = await host(site, 'bench', [steps])
+    for (let round = 0; round < 8; round += 1) await Promise.all(shortRuns(site, `warm-${round}`, 250))
+    await node.close()
+  }
   await site.close()
+}
+
+/** Started in one go. @param {import('perdure').Site} site @param {string} prefix @param {number} count */
+function shortRuns(site, prefix, count) {
+  return Array.from({ length: count }, async (_, n) => (await start(site, steps, `${prefix}-${n}`, [1])).result())
 }
 
 /** The same number of promises, settled in a later turn, and of small objects that stay or go. */

@@ -22,7 +22,7 @@ import { flagsFor } from '../support/module-flags.ts'
 import { removeWorkFolders, sweepWorkFolders } from './work-folders.ts'
 import { type ParentMessage, SETTINGS_VARIABLE, type WorkerMessage, type WorkerSettings } from './worker-protocol.ts'
 
-/** A worker that lived shorter than this died young. */
+/** A worker that took runs for less than this died young; how long it took to start is the machine's affair. */
 const YOUNG_MS = 2_000
 
 /** The first pause before the next start; there is none after a long life, or after one young death. */
@@ -34,8 +34,8 @@ const MAX_PAUSES = 100
 /** Young deaths in a row until a worker stays dead. */
 const MAX_YOUNG_DEATHS = 20
 
-/** A worker whose event loop is held cannot answer; what it has to say is not waited for any longer. */
-const FLUSH_MS = 500
+/** A worker whose event loop is held cannot answer; one that is only slow, on a machine that is busy, can within this time. */
+const FLUSH_MS = 5_000
 
 /** After `close` a worker that has not ended by itself is killed. */
 const CLOSE_MS = 2_000
@@ -112,7 +112,8 @@ class WorkerSlot {
   removed: Promise<void> = Promise.resolve()
   #child: ChildProcess | undefined
   #boot = ''
-  #startedMs = 0
+  /** Since when it takes runs; undefined while it starts. */
+  #readyMs: number | undefined
   #youngDeaths = 0
   #wait: Timer | undefined
   #stalls = ''
@@ -137,7 +138,7 @@ class WorkerSlot {
     const { spec, link, flags, connection, socket } = this.#pool
     this.#wait = undefined
     this.#boot = link.clock.randomId()
-    this.#startedMs = link.clock.monotonicMs()
+    this.#readyMs = undefined
     this.#stalls = ''
     const settings: WorkerSettings = {
       socket,
@@ -179,6 +180,7 @@ class WorkerSlot {
     switch (message.kind) {
       case 'ready':
         link.hear({ event: 'node', name: this.#name, pid: child.pid ?? 0 })
+        this.#readyMs = link.clock.monotonicMs()
         this.#ready?.resolve()
         this.#ready = undefined
         return
@@ -233,7 +235,7 @@ class WorkerSlot {
 
   #again(): void {
     const { link } = this.#pool
-    const young = link.clock.monotonicMs() - this.#startedMs < YOUNG_MS
+    const young = this.#readyMs === undefined || link.clock.monotonicMs() - this.#readyMs < YOUNG_MS
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0
     if (this.#youngDeaths >= MAX_YOUNG_DEATHS) {
       return link.hear({

@@ -9,7 +9,7 @@ const at = (file: string) => fileURLToPath(new URL(`../../examples/coordinated/$
 
 test('coordinated accounts: who has lost its memory goes back with who holds its payment, and no money is lost or doubled', async () => {
   const flags = ['--conditions=perdure-src', '--import', 'tsx']
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, at('main.ts')], { timeout: 25_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, at('main.ts')], { timeout: 110_000 })
   expect(stdout.trim().split('\n')).toMatchInlineSnapshot(`
     [
       "bert saves, and with him who has paid him: { anna: 1, bert: 1, cleo: 0 }",

@@ -11,6 +11,9 @@ import { EXPECTED } from '../../examples/farthest/expected.ts'
 import farthest from '../../examples/farthest/farthest.ts'
 import { readTrace } from '../../examples/farthest/trace.ts'
 
+/** Nine processes one after the other and all of the work once: most of a minute where others work too. */
+const SLOW_MS = 240_000
+
 const root = mkdtempSync(join(tmpdir(), 'perdure-demo-test-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
@@ -46,13 +49,13 @@ describe('the demo', () => {
 
   test('finds the same ten pairs when nobody is killed, and leaves nothing behind unless it was given a key', async () => {
     const [kept, fresh] = await Promise.all([
-      demo(['--towns', '5000', '--no-kill', '--key', 'none', '--nodes', '1']).ended,
+      demo(['--towns', '2000', '--no-kill', '--key', 'none', '--nodes', '1']).ended,
       demo(['--towns', '2000', '--kills', '0', '--nodes', '1', '--url', join(root, 'fresh')]).ended,
     ])
     expect(kept.code, kept.output).toBe(0)
     expect(kept.output).toMatch(/^killed {4}0 processes/m)
     expect(kept.output).toMatch(/^repeated {2}0 steps of 216 executed/m)
-    expect(await pairsIn('none')).toEqual(EXPECTED[5_000])
+    expect(await pairsIn('none')).toEqual(EXPECTED[2_000])
     expect(fresh.code, fresh.output).toBe(0)
     const key = /--key (\S+) goes on/.exec(fresh.output)?.[1]
     expect(key).toMatch(/^\w+$/)
@@ -60,11 +63,13 @@ describe('the demo', () => {
     expect(existsSync(join(root, 'fresh', `${key}.trace`))).toBe(false)
   })
 
-  test('goes on where it was after every one of its processes was killed, when it is given the same key', async () => {
+  test('goes on where it was after every one of its processes was killed, when it is given the same key', {
+    timeout: SLOW_MS,
+  }, async () => {
     const args = ['--towns', '5000', '--tasks', '600', '--nodes', '2', '--key', 'all', '--no-kill']
     const first = demo(args, 'own group')
     first.watch((text) => {
-      const far = /^ (3|4|5|6)\d%/m.test(text)
+      const far = /^ [3-9]\d%/m.test(text)
       if (far) process.kill(-(first.child.pid as number), 'SIGKILL')
       return far
     })
@@ -103,9 +108,8 @@ describe('the demo', () => {
   })
 
   test('refuses what it does not understand with exit code 2, and explains itself', async () => {
-    const wrong = await demo(['--nodes', 'many']).ended
+    const [wrong, help] = await Promise.all([demo(['--nodes', 'many']).ended, demo(['--help']).ended])
     expect(wrong).toMatchObject({ code: 2, output: expect.stringContaining('--nodes many: expected a whole number from 1 to') })
-    const help = await demo(['--help']).ended
     expect(help.code).toBe(0)
     for (const option of ['--seed', '--nodes', '--kills', '--no-kill', '--key', '--towns', '--tasks', '--bare', '--help'])
       expect(help.output).toContain(option)

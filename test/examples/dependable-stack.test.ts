@@ -10,7 +10,7 @@ const MAIN = fileURLToPath(new URL('../../examples/dependable-stack/main.ts', im
 
 test('DependableStack: the client is given its answers although the machine with ListStack is killed on the way', async () => {
   const flags = ['--conditions=perdure-src', '--import', 'tsx']
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, MAIN], { timeout: 25_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, MAIN], { timeout: 110_000 })
   expect(stdout.trim().split('\n')).toEqual([
     '1 2 3 turned round: 3 2 1',
     'atibaia is gone, and with it its ListStack; it is started again',

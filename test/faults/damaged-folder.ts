@@ -32,9 +32,12 @@ export interface Files {
   readonly frames: readonly Frame[]
 }
 
+/** The name of a snapshot that counts. */
+export const SNAPSHOT: RegExp = /^snap-[0-9-]+$/
+
 /** The lock's files stay behind: they belong to another machine. Without them the end counts as unclean, as after a kill. */
 export function filesOf(folder: string): Files {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.seg') || /^snap-[0-9-]+$/.test(name))
+  const names = readdirSync(folder).filter((name) => name.endsWith('.seg') || SNAPSHOT.test(name))
   const content = new Map(names.map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]))
   const newest = names
     .filter((name) => name.endsWith('.seg'))

@@ -64,7 +64,8 @@ test(
         await expect.poll(() => children.lines(`${name}.diary`).length).toBeGreaterThan((before[which] ?? 0) + 20)
     }
     for (const each of guests) each.tell({ do: 'stop' })
-    await Promise.all(guests.map((each) => each.event('over')))
+    // The load is over before the farewell, with which whatever was on its way has arrived.
+    await Promise.all(guests.flatMap((each) => [each.event('over'), each.event('stopped')]))
     const asked = GUESTS.flatMap((name) => diaryOf(children, name))
     const verdict = judge(asked, await present(folder))
     report('kill -9 of the owner under attached programs', { rounds, asked: verdict.asked, answered: verdict.answered })

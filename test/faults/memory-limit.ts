@@ -21,8 +21,8 @@ const LAYOUTS = [
 export interface MemoryGroup {
   /** Starts a process, with all its children, inside the group; V8 is told to take what it likes. */
   readonly options: StartOptions
-  /** Once everybody in it is gone. */
-  remove(): void
+  /** Once everybody in it is told to go: waits until they are gone. */
+  remove(): Promise<void>
 }
 
 /** A group whose processes may have so much memory together; undefined where there is none for us. */
@@ -42,15 +42,27 @@ export function memoryGroup(name: string, bytes: number): MemoryGroup | undefine
     const enter = `echo $$ > ${folder}/cgroup.procs && exec "$@"`
     return {
       options: { flags: ['--max-old-space-size=8192'], under: ['sh', '-c', enter, 'sh'] },
-      remove: () => rmdirSync(folder),
+      remove: () => removed(folder),
     }
   }
   return undefined
 }
 
+/** A process has closed its files before it has left its group. */
+async function removed(folder: string): Promise<void> {
+  for (;;) {
+    try {
+      return rmdirSync(folder)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EBUSY') throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
 /** Whether `memoryGroup` gives one. */
 export const GROUPS_ALLOWED: boolean = (() => {
   const group = memoryGroup('probe', 2 ** 30)
-  group?.remove()
+  void group?.remove()
   return group !== undefined
 })()

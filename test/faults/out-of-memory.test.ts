@@ -13,6 +13,9 @@ const GROUP_BYTES = 512 * 2 ** 20
 /** Deaths at one place after which a run is wedged. */
 const DEATHS = 5
 
+/** Of the diary of an owner, before it takes more than it may. */
+const LINES_FIRST = 100
+
 interface Limit {
   readonly options: StartOptions
   /** How the process ends: V8 aborts, the kernel kills. */
@@ -26,7 +29,7 @@ async function limited(how: 'by V8' | 'by the kernel', use: (limit: Limit) => Pr
   try {
     await use({ options: group.options, signals: ['SIGKILL'] })
   } finally {
-    group.remove()
+    await group.remove()
   }
 }
 
@@ -88,6 +91,8 @@ describe.each([
           const diary = `o${round}.diary`
           owner.tell({ do: 'own', folder, diary: children.path(diary), name: `o${round}`, loops: 4 })
           await owner.event('open')
+          // Something is acknowledged before the end, however slow the disk is.
+          await expect.poll(() => children.lines(diary).length, { interval: 5 }).toBeGreaterThan(LINES_FIRST)
           owner.tell({ do: 'leak' })
           const { signal } = await owner.ended()
           expect(signals).toContain(signal)

@@ -1,9 +1,11 @@
 /** A process is killed after it has taken snapshots and trimmed its log; then every bit of a snapshot is turned, and each is lost. */
+import { readdirSync } from 'node:fs'
 import { PerdureError } from 'perdure'
 import { describe, expect, test } from 'vitest'
+import { segmentName } from '../../src/log/engines/segments.ts'
 import { LONG, LONG_TEST_MS, report } from './amount.ts'
 import { Children } from './children.ts'
-import { type Files, filesOf, flipped, type Opened, openWith } from './damaged-folder.ts'
+import { type Files, filesOf, flipped, type Opened, openWith, SNAPSHOT } from './damaged-folder.ts'
 
 /** After so many bytes a segment is full and a snapshot due: a dozen records. */
 const SMALL = 1_500
@@ -11,23 +13,36 @@ const SMALL = 1_500
 /** Few lie in the space in the end, so that a snapshot is small and all its bits can be turned. */
 const TUPLES = 60
 
-/** What is left of a process that had two snapshots and a log that no longer reaches back to its beginning. */
+/** Far more than two snapshots take, however slow the thread is that takes them. */
+const MOST_EXCHANGED = 5_000 * TUPLES
+
+/** A kill between two steps of one snapshot is rare. */
+const MOST_LIVES = 10
+
+/**
+ * What is left of a process that had two snapshots and a log that no longer reaches back to its beginning. Snapshots are taken beside what
+ * it is told, so the kill may come while there are three for a moment, or before the log was trimmed: then another process has to do.
+ */
 async function trimmedFiles(children: Children): Promise<Files> {
-  const folder = children.path('data')
-  const writer = children.start('writer', [folder, String(SMALL)])
-  await writer.event('open')
-  for (let to = TUPLES; ; to += TUPLES) {
-    writer.tell({ do: 'exchange', from: to - TUPLES + 1, to })
-    await writer.event('exchanged', (line) => line.to === to)
-    const files = filesOf(folder)
-    if (snapshotsOf(files).length < 2 || to < 4 * TUPLES) {
-      if (to > 50 * TUPLES) throw new Error('no two snapshots were taken')
-      continue
+  for (let life = 1; life <= MOST_LIVES; life += 1) {
+    const folder = children.path(`data-${life}`)
+    const writer = children.start('writer', [folder, String(SMALL)])
+    await writer.event('open')
+    for (let to = TUPLES; to <= 4 * TUPLES || !isTrimmed(readdirSync(folder)); to += TUPLES) {
+      if (to > MOST_EXCHANGED) throw new Error('no two snapshots were taken')
+      writer.tell({ do: 'exchange', from: to - TUPLES + 1, to })
+      await writer.event('exchanged', (line) => line.to === to)
     }
     writer.killGroup()
     await writer.ended()
-    return filesOf(folder)
+    if (isTrimmed(readdirSync(folder))) return filesOf(folder)
   }
+  throw new Error(`of ${MOST_LIVES} processes none left two snapshots behind`)
+}
+
+/** Two snapshots, and the log does not begin at its beginning. */
+function isTrimmed(names: readonly string[]): boolean {
+  return names.filter((name) => SNAPSHOT.test(name)).length === 2 && !names.includes(segmentName(1, 1))
 }
 
 /** Oldest first. */

@@ -5,6 +5,7 @@
  * What runs do outside is written into a file with the key of the step and the fence of the placement. A process that was replaced
  * while it was stopped may not begin anything outside when it wakes.
  */
+import { rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { amount, LONG, LONG_TEST_MS, report } from './amount.ts'
 import { type Child, Children } from './children.ts'
@@ -12,10 +13,17 @@ import { type Child, Children } from './children.ts'
 /** Long against a turn of any loop, short against the 5 s after which a silent node is fenced. */
 const SHORT_STOP_MS = 1_000
 
+/** A stop that this machine has made longer than this is none of a second; it is tried again, so often at most. */
+const LONGEST_SHORT_STOP_MS = 2_500
+const MOST_TRIES = 5
+
 /** In `npm test` as long as the fence takes; the long version is the laptop that sleeps for a minute. */
 const LONG_STOP_MS = LONG ? 60_000 : 7_500
 
 const STEP_MS = 40
+
+/** What comes after seconds may take many times as long; less than the test may take. */
+const PATIENCE = { interval: STEP_MS, timeout: LONG_TEST_MS / 2 }
 
 interface Effect {
   readonly key: string
@@ -79,7 +87,7 @@ class Stage {
   }
 
   async start(keys: readonly string[], steps: number): Promise<void> {
-    const input = [this.children.path('effects'), steps, STEP_MS]
+    const input = [this.children.path('effects'), steps, STEP_MS, this.children.path('hold')]
     for (const key of keys) this.owner.tell({ do: 'start', definition: 'steps', key, input })
     for (const key of keys) await this.owner.event('started', (line) => line.key === key)
     for (const key of keys) this.owner.tell({ do: 'result', definition: 'steps', key })
@@ -92,14 +100,25 @@ class Stage {
     }
   }
 
-  /** Until a run has begun a step under another fence than before. */
+  /** Until a run of this process has begun a step in another one. */
   async movedFrom(pid: number): Promise<void> {
     const runs = new Set(this.effects.filter((effect) => effect.pid === pid).map(({ run }) => run))
     const moved = () => this.effects.some((effect) => runs.has(effect.run) && effect.pid !== pid)
-    for (let waitedMs = 0; !moved(); waitedMs += STEP_MS) {
-      if (waitedMs > 30_000) throw new Error('the runs of a stopped process do not go on elsewhere')
-      await forMs(STEP_MS)
-    }
+    await expect.poll(moved, PATIENCE).toBe(true)
+  }
+
+  /** Until every run has begun its first step. */
+  async begun(keys: readonly string[]): Promise<void> {
+    await expect.poll(() => new Set(this.effects.map(({ run }) => run)).size, PATIENCE).toBe(keys.length)
+  }
+
+  /** From now on no run gets past its middle. */
+  hold(): void {
+    writeFileSync(this.children.path('hold'), '')
+  }
+
+  letGo(): void {
+    rmSync(this.children.path('hold'))
   }
 
   async statistics(): Promise<{ readonly nodesLost: number; readonly runsResumed: number }> {
@@ -123,30 +142,42 @@ describe.concurrent('stopped for a second', () => {
   test(
     'one after the other, every process of a site: nobody is fenced, every effect takes place once',
     async () => {
-      await using children = new Children()
-      const stage = await Stage.open(children)
-      const rounds = amount(1, 8)
-      const keys = ['a', 'b', 'c', 'd', 'e', 'f']
-      const steps = Math.ceil((rounds * 4 * (SHORT_STOP_MS + 200)) / STEP_MS)
-      await stage.start(keys, steps)
-      await begun(stage, keys)
-      let stops = 0
-      for (let round = 1; round <= rounds; round += 1) {
-        for (const role of ['owner', 'worker', 'hosting guest', 'client'] as const) {
-          await stoppedFor(stage.pidOf(role), SHORT_STOP_MS)
-          await stage.served(`${round} ${role}`)
-          stops += 1
-        }
+      for (let tries = 1; ; tries += 1) {
+        const longestMs = await stoppedForASecond()
+        if (longestMs < LONGEST_SHORT_STOP_MS) return
+        expect(tries, `this machine makes ${Math.round(longestMs)} ms of a second`).toBeLessThan(MOST_TRIES)
       }
-      const statistics = await stage.statistics()
-      expect(statistics).toMatchObject({ nodesLost: 0, runsResumed: 0 })
-      await stage.ended(keys, steps)
-      expectEffects(stage.effects, keys, steps, 0)
-      report('stopped for 1 s', { stops, effects: stage.effects.length, fences: statistics.nodesLost })
     },
     LONG_TEST_MS,
   )
 })
+
+/** Judges only what was no longer than it should be; the longest of the stops. */
+async function stoppedForASecond(): Promise<number> {
+  await using children = new Children()
+  const stage = await Stage.open(children)
+  const rounds = amount(1, 8)
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+  const steps = Math.ceil((rounds * 4 * (SHORT_STOP_MS + 200)) / STEP_MS)
+  await stage.start(keys, steps)
+  await stage.begun(keys)
+  let stops = 0
+  let longestMs = 0
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const role of ['owner', 'worker', 'hosting guest', 'client'] as const) {
+      longestMs = Math.max(longestMs, await stoppedFor(stage.pidOf(role), SHORT_STOP_MS))
+      if (longestMs >= LONGEST_SHORT_STOP_MS) return longestMs
+      await stage.served(`${round} ${role}`)
+      stops += 1
+    }
+  }
+  const statistics = await stage.statistics()
+  expect(statistics).toMatchObject({ nodesLost: 0, runsResumed: 0 })
+  await stage.ended(keys, steps)
+  expectEffects(stage.effects, keys, steps, 0)
+  report('stopped for 1 s', { stops, effects: stage.effects.length, fences: statistics.nodesLost })
+  return longestMs
+}
 
 describe.concurrent('stopped for long', () => {
   test(
@@ -155,14 +186,16 @@ describe.concurrent('stopped for long', () => {
       await using children = new Children()
       const stage = await Stage.open(children)
       const keys = ['a', 'b', 'c', 'd', 'e', 'f']
-      // Not at an end when the stopped ones wake: nearly as long as the stop, and those of the stopped ones begin again after 5 s.
-      const steps = amount(60, Math.ceil((LONG_STOP_MS * 0.9) / STEP_MS))
+      const steps = 60
+      stage.hold()
       await stage.start(keys, steps)
-      await begun(stage, keys)
+      await stage.begun(keys)
       const pids = [stage.pidOf('worker'), stage.pidOf('hosting guest')]
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
       await Promise.all([forMs(LONG_STOP_MS), ...pids.map((pid) => stage.movedFrom(pid))])
       const asleep = stage.effects.length
+      // First this: what the stopped ones find when they wake is a step that is over, and the next one to be begun.
+      stage.letGo()
       for (const pid of pids) wake(pid)
       await stage.ended(keys, steps)
       const { nodesLost } = await stage.statistics()
@@ -184,7 +217,7 @@ describe.concurrent('stopped for long', () => {
       const keys = ['a', 'b', 'c']
       const steps = 40
       await stage.start(keys, steps)
-      await begun(stage, keys)
+      await stage.begun(keys)
       stage.client.tell({ do: 'wait', name: 'patient', timeoutMs: 500 })
       await stoppedFor(stage.pidOf('owner'), LONG_STOP_MS)
       await stage.served('after')
@@ -214,18 +247,13 @@ function expectEffects(effects: readonly Effect[], keys: readonly string[], step
   expect([...times].filter(([, count]) => count > 1).length).toBeLessThanOrEqual(mostTwice)
 }
 
-/** Until every run has begun its first step. */
-async function begun(stage: Stage, keys: readonly string[]): Promise<void> {
-  for (let waitedMs = 0; new Set(stage.effects.map(({ run }) => run)).size < keys.length; waitedMs += STEP_MS) {
-    if (waitedMs > 20_000) throw new Error('the runs do not begin')
-    await forMs(STEP_MS)
-  }
-}
-
-async function stoppedFor(pid: number, stopMs: number): Promise<void> {
+/** How long the process has been stopped. */
+async function stoppedFor(pid: number, stopMs: number): Promise<number> {
+  const stoppedMs = performance.now()
   process.kill(pid, 'SIGSTOP')
   await forMs(stopMs)
   wake(pid)
+  return performance.now() - stoppedMs
 }
 
 /** It may have been killed meanwhile: whoever started it does that when it is fenced. */

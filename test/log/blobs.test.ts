@@ -25,7 +25,7 @@ test('a blob whose put has resolved survives a power cut, and any other is whole
   const content = new Uint8Array(900_000).map((_, at) => at % 253)
   const met = { whole: 0, missing: 0 }
   for (let seed = 1; seed <= 60; seed += 1) {
-    const disk = new FaultyDisk({ clock: systemClock, random: seeded(seed) })
+    const disk = new FaultyDisk({ clock: systemClock, random: seeded(seed), commitBytes: 16_384 })
     const log = await openDisk(disk.start())
     let hash = ''
     log.blobs.put(content).then(

@@ -32,7 +32,7 @@ describe('round trip', () => {
         expect(Buffer.compare(encode(back), bytes)).toBe(0)
         expect(copyValue(value)).toStrictEqual(back)
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     )
   })
 
@@ -41,7 +41,7 @@ describe('round trip', () => {
       fc.property(ordered, ordered, (a, b) => {
         expect(Buffer.compare(encode(a), encode(b)) === 0).toBe(equal(a, b))
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     )
   })
 
@@ -77,7 +77,7 @@ describe('round trip', () => {
         const object = Object.fromEntries(keys.map((key, i) => [key, i]))
         expect(Object.keys(decode(encode(object)) as object)).toEqual([...keys].sort())
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
@@ -323,7 +323,7 @@ describe('equality', () => {
         expect(equal(a, a)).toBe(true)
         expect(fingerprint(decode(encode(a)))).toBe(fingerprint(a))
       }),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     )
   })
 

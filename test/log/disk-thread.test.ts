@@ -63,21 +63,33 @@ test('records that wait share a commit, at most 512 of them, and one commit is u
 
 test('the event loop turns while a commit is under way', async () => {
   const committer = await threadCommitter(folder)
+  const content = committer.buffer.length
+  // The system may let the committer be done before it lets us turn; not every time.
   let turns = 0
-  let over = false
-  const committed = new Promise<Error | undefined>((done) => {
-    committer.buffer.fill(7)
-    committer.commit({ kind: 'create', name: 'some.seg', length: committer.buffer.length }, (failure) => {
-      over = true
-      done(failure)
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS && turns <= 10; attempt += 1) {
+    turns = await turnsWhile((done) => {
+      committer.buffer.fill(7)
+      committer.commit({ kind: 'create', name: `${attempt}.seg`, length: content }, done)
     })
+    expect(nodeDisk(folder).size(`${attempt}.seg`)).toBe(content)
+  }
+  expect(turns).toBeGreaterThan(10)
+  await committer.close()
+})
+
+const MAX_ATTEMPTS = 20
+
+/** Turns of the event loop until it is done, which must be without a failure. */
+async function turnsWhile(act: (done: (failure: Error | undefined) => void) => void): Promise<number> {
+  let turns = 0
+  let end: { readonly failure: Error | undefined } | undefined
+  act((failure) => {
+    end = { failure }
   })
-  while (!over) {
+  while (end === undefined) {
     await new Promise<void>((turn) => systemClock.hop(turn))
     turns += 1
   }
-  expect(await committed).toBeUndefined()
-  expect(turns).toBeGreaterThan(10)
-  expect(nodeDisk(folder).size('some.seg')).toBe(committer.buffer.length)
-  await committer.close()
-})
+  expect(end).toEqual({ failure: undefined })
+  return turns
+}

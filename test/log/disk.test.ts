@@ -10,6 +10,9 @@ import { seeded } from './seeded.ts'
 /** Small enough that every script below makes several segments. */
 const SEGMENT = 2048
 
+/** Enough for 512 of these records: the default is room for the largest there may be, which every start would have to clear. */
+const COMMIT_BYTES = 65_536
+
 /** Its length and content say which record it is. */
 function record(index: number): Uint8Array {
   return new Uint8Array(10 + (index % 50)).fill(index % 256)
@@ -104,7 +107,7 @@ describe('one failing call of the system', () => {
             met.push(call)
             return code
           }
-          const disk = new FaultyDisk({ clock: systemClock, random: seeded(n), fault })
+          const disk = new FaultyDisk({ clock: systemClock, random: seeded(n), commitBytes: COMMIT_BYTES, fault })
           const promised = await script(disk)
           failures += promised < 100 ? 1 : 0
           if (then === 'the power goes') disk.crash()
@@ -132,7 +135,7 @@ async function life(seed: number): Promise<{ cuts: number; failures: number; rec
   const pick = (below: number) => Math.floor(random() * below)
   let faulty = false
   const fault = () => (faulty && random() < 0.02 ? (random() < 0.5 ? 'EIO' : 'ENOSPC') : undefined)
-  const disk = new FaultyDisk({ clock: evenClock, random, fault })
+  const disk = new FaultyDisk({ clock: evenClock, random, commitBytes: COMMIT_BYTES, fault })
   const counts = { cuts: 0, failures: 0, records: 0 }
   let promised = 0
   for (let round = 0; round < 8; round += 1) {
@@ -258,7 +261,7 @@ test('a crash in the middle of trimming leaves a log without gaps', async () => 
     const random = seeded(seed)
     let left = Number.POSITIVE_INFINITY
     const fault = () => (left-- <= 0 ? 'EIO' : undefined)
-    const disk = new FaultyDisk({ clock: systemClock, random, fault })
+    const disk = new FaultyDisk({ clock: systemClock, random, commitBytes: COMMIT_BYTES, fault })
     const log = await openDisk(disk.start(SEGMENT))
     await appendUntil(log, 150, () => undefined)
     left = Math.floor(random() * 8)
@@ -338,7 +341,7 @@ test('any mixture of appends, waits and reads agrees with an array', async () =>
     fc.record({ kind: fc.constant('reopen' as const) }),
   )
   const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-    const disk = new FaultyDisk({ clock: systemClock, random: seeded(5) })
+    const disk = new FaultyDisk({ clock: systemClock, random: seeded(5), commitBytes: COMMIT_BYTES })
     const model: Uint8Array[] = []
     let log = await openDisk(disk.start(600))
     for (const each of steps) {

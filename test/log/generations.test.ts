@@ -6,7 +6,7 @@ import type { Disk } from '../../src/log/engines/storage.ts'
 import { FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { seeded } from './seeded.ts'
 
-const folder = () => new FaultyDisk({ clock: systemClock, random: seeded(1) })
+const folder = () => new FaultyDisk({ clock: systemClock, random: seeded(1), commitBytes: 16_384 })
 
 /** Something happens just before the disk links: one opener is slow, others overtake it. */
 function slowAtLink(disk: Disk, before: () => void): Disk {
@@ -110,7 +110,7 @@ async function overtake(disk: FaultyDisk, overtakers: Claim[]): Promise<void> {
 test('whatever openers come, die, close or lose the power, no two own the folder at once', async () => {
   const step = fc.record({ act: fc.constantFrom('open', 'close', 'kill', 'power'), hops: fc.nat(12) })
   const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), fc.nat(), async (steps, seed) => {
-    const disk = new FaultyDisk({ clock: systemClock, random: seeded(seed) })
+    const disk = new FaultyDisk({ clock: systemClock, random: seeded(seed), commitBytes: 16_384 })
     const owners = new Map<ReturnType<FaultyDisk['start']>, Claim>()
     let alive = new Set<ReturnType<FaultyDisk['start']>>()
     let generation = 0

@@ -11,13 +11,17 @@ import { composeReplica } from '../../src/node/compose.ts'
 import { type DiskCall, FaultyDisk } from '../../src/testing/faulty-disk.ts'
 import { seeded } from './seeded.ts'
 import { openStored, type StoredSite, stateOf } from './stored-site.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 /** Small enough that every script here makes many segments. */
 const SEGMENT = 2048
 const GROWN = 3 * SEGMENT
 
+/** Enough for what is committed here: the default is room for the largest record, which every start would have to clear. */
+const COMMIT_BYTES = 65_536
+
 function diskOf(seed: number, fault?: (call: DiskCall) => string | undefined): FaultyDisk {
-  return new FaultyDisk({ clock: systemClock, random: seeded(seed), ...(fault && { fault }) })
+  return new FaultyDisk({ clock: systemClock, random: seeded(seed), commitBytes: COMMIT_BYTES, ...(fault && { fault }) })
 }
 
 /** Puts tuples numbered `from` to `to`, and takes every other one again. */
@@ -31,9 +35,9 @@ async function work({ site }: StoredSite, from: number, to: number): Promise<voi
 
 async function jobsIn({ site }: StoredSite): Promise<number[]> {
   const jobs = await space(site, 'jobs')
-  const found: number[] = []
-  for (let n = 1; n <= 400; n += 1) if ((await jobs.rdp(['job', n, String])) !== null) found.push(n)
-  return found
+  const numbers = Array.from({ length: 400 }, (_, at) => at + 1)
+  const there = await Promise.all(numbers.map((n) => jobs.rdp(['job', n, String])))
+  return numbers.filter((_, at) => there[at] !== null)
 }
 
 function odd(to: number): number[] {
@@ -293,11 +297,13 @@ test('a live state that is not what the log says stops the site before the snaps
 })
 
 test('closing waits for a snapshot that is overdue: short lives cannot let the log grow for ever', async () => {
-  const disk = diskOf(12)
+  // Time passes only where nothing else is left to do: no snapshot is ready before its life is closed.
+  const clock = new VirtualClock()
+  const disk = new FaultyDisk({ clock, random: seeded(12), commitBytes: COMMIT_BYTES })
   let taken = 0
   const slow = (take: TakeShadow): TakeShadow => {
     return async (place, signal) => {
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise<void>((resolve) => clock.after(1_000, resolve))
       signal.throwIfAborted()
       taken += 1
       return take(place, signal)
@@ -305,10 +311,10 @@ test('closing waits for a snapshot that is overdue: short lives cannot let the l
   }
   const most: number[] = []
   for (let life = 0; life < 12; life += 1) {
-    const site = await openStored(disk.start(SEGMENT), { grownBytes: GROWN, shadow: slow })
-    expect(await jobsIn(site)).toEqual(odd(20 * life))
-    await work(site, 20 * life + 1, 20 * (life + 1))
-    await site.site.close()
+    const site = await clock.settle(openStored(disk.start(SEGMENT), { grownBytes: GROWN, clock, shadow: slow }))
+    expect(await clock.settle(jobsIn(site))).toEqual(odd(20 * life))
+    await clock.settle(work(site, 20 * life + 1, 20 * (life + 1)))
+    await clock.settle(site.site.close())
     most.push(disk.names.filter((name) => name.endsWith('.seg')).length)
   }
   expect(taken).toBeGreaterThan(1)

@@ -55,7 +55,6 @@ describe('a script with every kind of operation', () => {
       }
       expect(cuts).toBe(Math.ceil((whole.messages - FIRST + 1) / STRIDE))
     },
-    60_000,
   )
 
   test('is answered as it says', async () => {
@@ -100,7 +99,6 @@ describe('a script with every kind of operation', () => {
       }
       expect(crashes).toBe(Math.ceil((whole.records - whole.attached) / STRIDE))
     },
-    60_000,
   )
 })
 

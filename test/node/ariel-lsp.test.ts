@@ -51,9 +51,9 @@ class Editor implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
   #version = 0
 
-  constructor() {
+  constructor(...words: readonly string[]) {
     writeFileSync(join(this.folder, 'plant.h'), HEADER)
-    this.child = spawn(process.execPath, [COMMAND, 'ariel', 'lsp'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.child = spawn(process.execPath, [COMMAND, 'ariel', 'lsp', ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
     const { stdin, stdout } = this.child
     if (stdin === null || stdout === null) throw new Error('no pipes')
     this.connection = createProtocolConnection(new StreamMessageReader(stdout), new StreamMessageWriter(stdin))
@@ -148,6 +148,11 @@ describe('perdure ariel lsp', () => {
     await editor.connection.sendRequest(ShutdownRequest.type)
     await editor.connection.sendNotification(ExitNotification.type)
     expect(await editor.end()).toBe(0)
+  })
+
+  test('takes the words that libraries for editors put behind the command', async () => {
+    await using editor = new Editor('--stdio', `--clientProcessId=${process.pid}`)
+    expect((await editor.initialize()).serverInfo?.name).toBe('perdure ariel lsp')
   })
 
   test('sends findings when a script is opened and while it is typed, and takes them back when it is closed', async () => {

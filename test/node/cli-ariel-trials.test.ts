@@ -69,6 +69,32 @@ plant.ariel: tried 1 of 1 sections, 1 of 2 branches, 0 of 3 atoms
     expect((await shop.run('ariel', 'test', 'plant.ariel')).code).toBe(0)
   })
 
+  test('a case that cannot be read fails by itself: it is said why, and the others are tried', async () => {
+    await using shop = workshop()
+    shop.write('plant.expected.jsonl', RESTARTED)
+    shop.write('plant.cut.history.jsonl', NIGHT.slice(0, 30))
+    shop.write('plant.cut.expected.jsonl', RESTARTED)
+    shop.write('plant.odd.history.jsonl', NIGHT)
+    shop.write('plant.odd.expected.jsonl', 'restart it')
+    const { code, stdout } = await shop.run('ariel', 'test', 'plant.ariel')
+    expect([code, ...stdout.split('\n')]).toEqual([
+      1,
+      'ok     plant: 1 notifications, 1 actions',
+      expect.stringMatching(/^FAILED plant\.cut: Line 1 of the history: the line is no JSON/),
+      expect.stringMatching(/^FAILED plant\.odd: Line 1 of the expected actions is no JSON/),
+      expect.stringMatching(/^plant\.ariel: tried 1 of 1 sections/),
+      '1 passed, 2 failed',
+      '',
+    ])
+    const { lines } = await shop.run('ariel', 'test', 'plant.ariel', '--json')
+    expect(lines[1]).toMatchObject({
+      event: 'case',
+      name: 'plant.cut',
+      passed: false,
+      unreadable: expect.stringContaining('Line 1'),
+    })
+  })
+
   test('--at-least fails where less of the branches is tried', async () => {
     await using shop = workshop()
     shop.write('plant.expected.jsonl', RESTARTED)
@@ -147,7 +173,8 @@ describe('perdure ariel explore', () => {
 })
 
 test('an exploration that takes long tells how far it is every two seconds, and stops when its time is up', () => {
-  const counting = compile(`${PLANT}IF [ ERRN(N0) == 900 ] THEN STOP N0 FI IF [ ERRN(T5) == 900 ] THEN STOP T5 FI`)
+  const counting = compile(`${PLANT}IF [ FAULTY N0 ] THEN LET A = A + 1 FI IF [ FAULTY T5 ] THEN LET B = B + 1 FI
+    IF [ VAL(A) == 900 OR VAL(B) == 900 ] THEN STOP N0 FI`)
   if (!counting.ok) throw new Error('the script has errors')
   const explorer = new Explorer(counting, { depth: 64 })
   const told: string[] = []

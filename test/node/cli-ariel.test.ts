@@ -98,6 +98,8 @@ bad.ariel:3:34: error A006: IF is not closed: expected FI before the end of inpu
     [['check'], /missing required argument/],
     [['check', 'nowhere.ariel'], /no file nowhere\.ariel.*Expected an ariel script/],
     [['check', '.'], /is no file/],
+    [['check', 'plant.ariel/x'], /plant\.ariel\/x cannot be read: ENOTDIR.*Expected an ariel script/],
+    [['check', 'x'.repeat(300)], /cannot be read: ENAMETOOLONG.*Expected an ariel script/],
     [['build', 'plant.ariel', '--emit', 'elf'], /Expected one of: json, binary, module, topology, glue/],
     [['build', 'plant.ariel', '-o', 'plant.ariel'], /is the script itself/],
     [['build', 'plant.ariel', '-o', 'no/such/folder/x'], /cannot be written/],
@@ -195,6 +197,15 @@ describe('SPEC 5.3: perdure ariel dry-run', () => {
       stdout: ACTIONS,
       stderr: '',
     })
+  })
+
+  test('takes a script with a zero in it for a script, and says A001', async () => {
+    await using shop = workshop()
+    shop.write('zero.ariel', 'NPROCS = \0 2\n')
+    shop.write('night.jsonl', '')
+    const { code, stderr } = await shop.run('ariel', 'dry-run', 'zero.ariel', 'night.jsonl')
+    expect(stderr).toMatch(/^zero\.ariel:1:10: error A001: U\+0000/)
+    expect(code).toBe(1)
   })
 
   test('takes r-code with its topology too', async () => {

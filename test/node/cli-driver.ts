@@ -56,10 +56,10 @@ export class Workshop implements AsyncDisposable {
     rmSync(this.path(`hold-${step}`))
   }
 
-  /** The lines of a file that programs append to. */
+  /** The lines of a file that programs append to; a line that is being written is none. */
   effects(name = 'effects'): readonly string[] {
     try {
-      return readFileSync(this.path(name), 'utf8').trim().split('\n')
+      return readFileSync(this.path(name), 'utf8').split('\n').slice(0, -1)
     } catch {
       return []
     }
@@ -94,8 +94,8 @@ export class Workshop implements AsyncDisposable {
     renameSync(this.path(from), this.path(to))
   }
 
-  /** Runs `perdure …` on a terminal of 80 columns; everything the terminal was sent. */
-  async onTerminal(...words: readonly string[]): Promise<string> {
+  /** Starts `perdure …` on a terminal of 80 columns; its standard output is everything the terminal was sent. */
+  startOnTerminal(...words: readonly string[]): Running {
     const command = [process.execPath, COMMAND, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
     const child = spawn('script', ['-qefc', `stty cols 80 rows 24; ${command}`, '/dev/null'], {
       cwd: this.folder,
@@ -105,7 +105,7 @@ export class Workshop implements AsyncDisposable {
     })
     const running = new Running(child)
     this.#running.add(running)
-    return (await running.done()).stdout
+    return running
   }
 
   #spawn(input: 'ignore' | 'pipe', ...words: readonly string[]): Running {
@@ -163,6 +163,10 @@ export class Running {
 
   get lines(): readonly Line[] {
     return this.#lines
+  }
+
+  get stdout(): string {
+    return this.#stdout
   }
 
   get stderr(): string {

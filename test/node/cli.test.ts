@@ -47,6 +47,18 @@ describe('perdure run', () => {
     expect(stderr).toContain('10 steps executed, 0 nodes lost')
   })
 
+  test('waits for the last lines of a worker that is slow to say them', async () => {
+    await using shop = new Workshop()
+    // What it tells its parent comes a second later than it was told.
+    const slow = `
+      import { resilient } from 'perdure'
+      const send = process.send?.bind(process)
+      if (send) process.send = (message) => setTimeout(() => send(message), 1_000)
+      export default resilient('says', async (p) => { p.log('last words') })`
+    const { lines } = await shop.run('run', shop.write('says.mjs', slow), '--nodes', '1', '--json')
+    expect(lines.slice(-2)).toMatchObject([{ event: 'log', text: 'last words' }, { event: 'result' }])
+  })
+
   test('with --json prints one object a line: nodes, started, log, progress, and last the result', async () => {
     await using shop = new Workshop()
     const words = ['run', shop.write('ten.mjs', TEN_STEPS), '--nodes', '2', '--key', 'one', '--json', '--input', '["Ada"]']
@@ -167,8 +179,13 @@ test.skipIf(!HAS_SCRIPT)(
   async () => {
     await using shop = new Workshop()
     const file = shop.write('ten.mjs', TEN_STEPS.replace('p.log(', 'console.log("a line of the body"); p.log('))
-    const sent = await shop.onTerminal('run', file, '--nodes', '2', '--key', 'live', '--input', '["Ada", 60]')
-    const frames = sent.split('\u001b[?2026h').map(stripVTControlCharacters)
+    shop.hold(8)
+    const running = shop.startOnTerminal('run', file, '--nodes', '2', '--key', 'live', '--input', '["Ada", 60]')
+    // Drawn now and then: the run is under way until the block has said so.
+    const said = () => stripVTControlCharacters(running.stdout)
+    await running.until(() => /so far +[1-9] steps executed/.test(said()) && said().includes('step 7 done'), 'a block')
+    shop.letGo(8)
+    const frames = (await running.done()).stdout.split('\u001b[?2026h').map(stripVTControlCharacters)
     for (const line of frames.join('\n').split(/\r?\n/)) expect(line.length).toBeLessThanOrEqual(80)
     const all = frames.join('\n')
     expect(all).toMatch(/ten\/live · running · \d+ s/)

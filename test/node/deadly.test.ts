@@ -94,10 +94,16 @@ test('a worker that dies young 20 times in a row is given up, and says so; whoev
     'program.mjs',
     `import { host, open, start } from 'perdure'
      import { exits } from './exits.mjs'
+     import { systemClock } from './node_modules/perdure/dist/clock.js'
+     // A slow machine: by this program's clock each start takes ten seconds, and only what comes after it is a life.
+     const monotonicMs = systemClock.monotonicMs.bind(systemClock)
+     let startingMs = 0
+     systemClock.monotonicMs = () => monotonicMs() + startingMs
      let reasons = []
      let givenUp
      const gone = new Promise((resolve) => { givenUp = resolve })
      const site = await open('./data', { hear: ({ event, reason, pid }) => {
+       if (event === 'node') startingMs += 10_000
        if (event !== 'exit') return
        reasons.push(reason)
        if (pid === 0) givenUp()

@@ -32,8 +32,9 @@ import { host, open, space, start } from 'perdure'
 import { busy } from './definitions.mjs'
 
 const site = await open('./perdure-data')
-const a = await host(site, 'a', [busy], { workers: 2 })
-const b = await host(site, 'b', [busy], { workers: 2 })
+// Patient: what a close cuts off is executed again, and a machine may stand still for some of the seconds that it waits otherwise.
+const a = await host(site, 'a', [busy], { workers: 2, drainMs: 60_000 })
+const b = await host(site, 'b', [busy], { workers: 2, drainMs: 60_000 })
 const handles = []
 for (let n = 0; n < ${runs}; n += 1) handles.push(await start(site, busy, 'run ' + n, [${steps}, ${ms}]))
 const nodesUsed = async () => {

@@ -25,6 +25,30 @@ async function fill(site: Site, from: number, to: number): Promise<void> {
   for (let n = from; n <= to; n += 1) await jobs.out(['job', n, 'x'.repeat(100)])
 }
 
+/**
+ * A site whose log begins behind this position, and is not trimmed any further: snapshots are taken beside it, so how much is put says
+ * neither whether one is ready nor whether another is on its way.
+ */
+async function trimmedPast(position: number): Promise<Site> {
+  const folder = join(place, 'data')
+  {
+    await using site = await open(folder, { sizes: SIZES })
+    for (let put = 0; (await beginningOf(site)) <= position; put += 100) await fill(site, put + 1, put + 100)
+  }
+  return open(folder, { sizes: QUIET })
+}
+
+/** The first position that the log has. */
+async function beginningOf(site: Site): Promise<number> {
+  try {
+    await site.link.main.query('log', 'entries', [1, 1])
+    return 1
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'PERDURE_E_TRIMMED', data: { asked: 1, first: expect.any(Number) } })
+    return (error as { data: { first: number } }).data.first
+  }
+}
+
 async function jobsIn(site: Site): Promise<number> {
   const jobs = await space(site, 'jobs')
   let found = 0
@@ -153,12 +177,9 @@ test('trimming waits while a backup is made', async () => {
 })
 
 test('the history of a trimmed log says where it begins', async () => {
-  await using site = await open(join(place, 'data'), { sizes: SIZES })
-  await fill(site, 1, 300)
+  await using site = await trimmedPast(100)
   const ask = (question: string, ...args: readonly unknown[]) => site.link.main.query('log', question, args)
-  const error = await ask('entries', 1, 10).catch((cause: unknown) => cause)
-  expect(error).toMatchObject({ code: 'PERDURE_E_TRIMMED', data: { asked: 1, first: expect.any(Number) } })
-  const { first } = (error as { data: { first: number } }).data
+  const first = await beginningOf(site)
   expect(first).toBeGreaterThan(100)
   const page = (await ask('entries', first, 10)) as { entries: { position: number }[] }
   expect(page.entries.length).toBe(10)
@@ -170,8 +191,7 @@ test('the history of a trimmed log says where it begins', async () => {
 
 test('"perdure log" shows what there is of a trimmed log, and says where it begins', async () => {
   const folder = join(place, 'data')
-  await using site = await open(folder, { sizes: SIZES })
-  await fill(site, 1, 300)
+  await using _site = await trimmedPast(100)
   const cli = fileURLToPath(new URL('../../dist/node/cli.js', import.meta.url))
   const options = ['--url', folder, '--json', '--limit', '5']
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, 'log', '--from', '1', ...options])

@@ -4,7 +4,7 @@ import { crashEverywhere, type Scenario, simulate } from 'perdure/testing'
 import { describe, expect, test } from 'vitest'
 
 /** Which events are tried: all of them where there is time. */
-const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 5)
+const EVERY = Number(process.env.PERDURE_CRASH_EVERY ?? 17)
 
 async function failureOf(promise: Promise<unknown>): Promise<PerdureError> {
   const error = await promise.then(

@@ -59,7 +59,7 @@ describe('the faults of a seed', () => {
   test('are data: given back, they make exactly the same run', async () => {
     let faults = 0
     for (const name of ['farm', 'clients', 'slow']) {
-      for (let seed = 1; seed <= 8; seed++) {
+      for (let seed = 1; seed <= 4; seed++) {
         const first = await runSeed({ seed, nodes: undefined, faults: FAULT_KINDS }, scenario(name))
         const second = await runSeed({ seed, nodes: undefined, faults: first.injected }, scenario(name))
         expect(second.trace, `seed ${seed} of ${name}`).toBe(first.trace)
@@ -67,7 +67,7 @@ describe('the faults of a seed', () => {
         faults += first.injected.length
       }
     }
-    expect(faults).toBeGreaterThan(100)
+    expect(faults).toBeGreaterThan(50)
   })
 
   test('that fails are shrunk to the few that matter, which fail in the same manner, and are told as a history', async () => {

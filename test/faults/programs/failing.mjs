@@ -8,13 +8,13 @@ import { callsMade, failCall, namesIn, watchCalls } from './failing-calls.mjs'
 import { obey, say } from './orders.mjs'
 
 /** Nothing in the script takes a tenth of this on a slow machine; what takes longer hangs. */
-const HANGS_MS = 15_000
+const HANGS_MS = 60_000
 
 /** Above what fits an operation, so that it goes to a blob. */
 const LARGE = 200_000
 
 /** A snapshot of the script's site is taken within a small fraction of this. */
-const SNAPSHOT_MS = 10_000
+const SNAPSHOT_MS = 60_000
 
 const OPERATIONS = 200
 const TOGETHER = 8

@@ -1,10 +1,13 @@
 /** A process of a site: owns a folder or attaches to its owner, hosts runs, starts them and waits for them, as told. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { host, open, run, space, start } from 'perdure'
 import * as definitions from './definitions.mjs'
 import { obey, say } from './orders.mjs'
 
 /** @type {import('perdure').Site | undefined} */
 let opened
+/** When this process began to start a run, by the clock that never jumps. @type {Map<string, number>} */
+const startedMs = new Map()
 
 obey({
   async open({ folder, attach }) {
@@ -23,12 +26,13 @@ obey({
     say('hosting', { name })
   },
   async start({ definition, key, input }) {
+    startedMs.set(key, performance.now())
     await start(site(), definitionOf(definition), key, input)
     say('started', { key })
   },
-  /** Says how a run ended, and how long that took from now by a clock that never jumps. */
+  /** Says how a run ended, and how long that took by a clock that never jumps: since its start, or since now if others started it. */
   async result({ definition, key }) {
-    const begun = performance.now()
+    const begun = startedMs.get(key) ?? performance.now()
     const outcome = await run(site(), definitionOf(definition), key)
       .result()
       .then(
@@ -39,6 +43,11 @@ obey({
   },
   async status({ definition, key }) {
     say('status', { ...(await run(site(), definitionOf(definition), key).status()) })
+  },
+  /** Says when the run is asleep; what status says is durable. */
+  async asleep({ definition, key }) {
+    while ((await run(site(), definitionOf(definition), key).status()).state !== 'sleeping') await pause(5)
+    say('asleep', { key })
   },
   /** Waits in vain for a tuple. */
   async wait({ name, timeoutMs }) {

@@ -15,7 +15,7 @@ test('an AbortController is made only for a member that reads its signal', async
       return attempt().signal.aborted ? 0 : n
     },
   }
-  const group = objectGroup({ a: silent(), b: silent(), reading }, nVersion({ adjudicator: majority(), timeoutMs: 1_000 }))
+  const group = objectGroup({ a: silent(), b: silent(), reading }, nVersion({ adjudicator: majority(), timeoutMs: 100_000 }))
   expect(await group.ask(1)).toBe(1)
   expect(made).toHaveBeenCalledTimes(1)
 })

@@ -11,7 +11,7 @@ import { macrotask } from '../../log/virtual-clock.ts'
 import { checkEffects, EFFECTS, newWorld, programOf, type World } from './program.ts'
 import { Stage } from './stage.ts'
 
-const SEEDS = 60
+const SEEDS = 30
 const MAX_LIVES = 200
 
 interface Life {

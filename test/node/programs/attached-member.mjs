@@ -13,7 +13,7 @@ const member = await attach({
   name,
   service: httpService(url),
   store: await folderStore(folder),
-  answerMs: 500,
+  answerMs: 10_000,
   transport: {
     send: (to, wire) => say({ to, wire }),
     listen: (listener) => {

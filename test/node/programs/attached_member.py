@@ -47,7 +47,7 @@ class Pipes:
 
 pipes = Pipes()
 member = proxy.attach(context='court', name=name, service=proxy.http_service(url), transport=pipes, make=Player,
-                      store=proxy.FolderStore(folder), answer_ms=500, ended=lambda error: say({'ended': str(error)}))
+                      store=proxy.FolderStore(folder), answer_ms=10_000, ended=lambda error: say({'ended': str(error)}))
 say({'ready': name})
 for text in sys.stdin:
     line = json.loads(text)

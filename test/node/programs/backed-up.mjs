@@ -6,7 +6,11 @@
  * Prints one JSON object: what was acknowledged before the backup was asked for, and what was heard.
  */
 import { readdirSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { open, space } from 'perdure'
+
+/** So many jobs at full speed after each snapshot; then slowly, so that what is to be copied does not grow with how slow the thread is. */
+const SPURT = 1_000
 
 const [folder = '', target = ''] = process.argv.slice(2)
 /** @type {string[]} */
@@ -22,18 +26,22 @@ let done = false
 const snapshots = new Set()
 
 async function load() {
+  let slowFrom = SPURT
   while (!done) {
     const n = acknowledged + 1
+    if (n > slowFrom) await pause(5)
+    const before = snapshots.size
     await jobs.out(['job', n, 'x'.repeat(100)])
     acknowledged = n
     if (n % 50 === 0) await Promise.all(Array.from({ length: 50 }, (_, at) => jobs.out(['crowd', n, at])))
     for (const name of readdirSync(folder)) if (/^snap-\d+-\d+$/.test(name)) snapshots.add(name)
+    if (snapshots.size > before) slowFrom = n + SPURT
   }
 }
 
 const loading = load()
 // Two are kept; a third means that the log was trimmed.
-while (snapshots.size < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+while (snapshots.size < 3) await pause(5)
 const before = acknowledged
 /** @type {[number, number][]} */
 const progress = []

@@ -97,7 +97,7 @@ describe('as soon as all completions come to the same end, and not before,', () 
       fc.property(poll(2), (said) => {
         expect(judged(make(), MEMBERS, said)).toBe(foreseen(naive(rule, undefined), MEMBERS, said, alphabet))
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 
@@ -109,7 +109,7 @@ describe('as soon as all completions come to the same end, and not before,', () 
         const expected = foreseen(naive(rule, eps), MEMBERS, said, alphabet)
         expect(judged(make(eps), MEMBERS, said)).toBe(expected)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })

@@ -239,7 +239,7 @@ describe('whatever happens, every call is decided once, and the answers are thos
   test.each(STYLES)('%s', (_, given) => {
     fc.assert(
       fc.property(someSteps, (steps) => play(given, steps)),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 })
@@ -260,7 +260,7 @@ test('a member that lies is never believed where two must agree: answers are rig
       expect(game.made.map(({ call }) => game.stage.answer(call))).not.toContain(-1)
       expect(game.stage.view().open).toBe(0)
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 

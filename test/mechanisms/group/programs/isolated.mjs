@@ -1,6 +1,7 @@
 /** Classes whose members live in threads: this module is imported by the test and by every thread. */
 import { setTimeout } from 'node:timers/promises'
 import { attempt, checkpoint, dependable, fallback, majority, nVersion, recoveryBlock, restore } from 'perdure/group'
+import { virtualClock } from '../../../../src/testing/virtual-clock.ts'
 
 export class Adder {
   #sum = 0
@@ -75,22 +76,28 @@ export class Failing extends Adder {
   }
 }
 
-const isolate = /** @type {const} */ ('worker')
-const voting = { adjudicator: majority(), timeoutMs: 10_000, stragglerMs: 3_000, isolate, declared: ['NotToday'] }
+/** Limits pass when the test says so: a busy machine takes seconds to start a thread. */
+export const clock = virtualClock()
+/** How long a member that is late may go on when the others have decided, and how long the primary may take. */
+export const LIMIT_MS = 3_000
 
-export const Three = dependable(Adder, nVersion({ variants: [Adder, Adder, Adder], ...voting }))
-export const WithLooping = dependable(Adder, nVersion({ variants: [Adder, Adder, Looping], ...voting }))
-export const WithDying = dependable(Adder, nVersion({ variants: [Adder, Adder, Dying], ...voting }))
-export const WithGreedy = dependable(Adder, nVersion({ variants: [Adder, Adder, Greedy], ...voting }))
-export const WithHanging = dependable(Adder, nVersion({ variants: [Adder, Adder, Hanging], ...voting }))
-export const AllFailing = dependable(Adder, nVersion({ variants: [Failing, Failing, Failing], ...voting }))
-export const AllTalking = dependable(Adder, nVersion({ variants: [Talking, Talking, Talking], ...voting }))
+const isolate = /** @type {const} */ ('worker')
+const voting = { adjudicator: majority(), timeoutMs: 10_000, stragglerMs: LIMIT_MS, isolate, declared: ['NotToday'] }
+
+export const Three = dependable(Adder, nVersion({ variants: [Adder, Adder, Adder], ...voting }), { clock })
+export const WithLooping = dependable(Adder, nVersion({ variants: [Adder, Adder, Looping], ...voting }), { clock })
+export const WithDying = dependable(Adder, nVersion({ variants: [Adder, Adder, Dying], ...voting }), { clock })
+export const WithGreedy = dependable(Adder, nVersion({ variants: [Adder, Adder, Greedy], ...voting }), { clock })
+export const WithHanging = dependable(Adder, nVersion({ variants: [Adder, Adder, Hanging], ...voting }), { clock })
+export const AllFailing = dependable(Adder, nVersion({ variants: [Failing, Failing, Failing], ...voting }), { clock })
+export const AllTalking = dependable(Adder, nVersion({ variants: [Talking, Talking, Talking], ...voting }), { clock })
 export const Block = dependable(
   Adder,
-  recoveryBlock({ variants: [Looping, Adder], accept: (sum, { before }) => sum !== before, attemptMs: 3_000, isolate }),
+  recoveryBlock({ variants: [Looping, Adder], accept: (sum, { before }) => sum !== before, attemptMs: LIMIT_MS, isolate }),
+  { clock },
 )
-export const OnlyDying = dependable(Adder, nVersion({ variants: [Dying], adjudicator: majority(), isolate }))
-export const Providers = dependable(Adder, fallback({ variants: [Dying, Adder], isolate }))
+export const OnlyDying = dependable(Adder, nVersion({ variants: [Dying], adjudicator: majority(), isolate }), { clock })
+export const Providers = dependable(Adder, fallback({ variants: [Dying, Adder], isolate }), { clock })
 
 /** Defined too late for a thread to find it. */
 export async function later() {

@@ -148,7 +148,8 @@ describe('tOverN1 of other sizes', () => {
     't = %i: is right for every set of at most so many wrong members, whichever of them say the same',
     (t) => {
       const strategy = tOverN1({ t })
-      for (const said of faultsOfAtMost(t, 2 * t + 1)) expect(answerAll(strategy, said).answer, String(said)).toBe(RIGHT)
+      const wrong = [...faultsOfAtMost(t, 2 * t + 1)].find((said) => answerAll(strategy, said).answer !== RIGHT)
+      expect(wrong).toBeUndefined()
     },
   )
 
