@@ -56,6 +56,7 @@ export async function serveCheckpoints(site: Site, options: CheckpointServerOpti
     const text = `The service would listen on ${host} for other machines: expected a token and tls as well. Give both, or leave host out.`
     throw new PerdureError('PERDURE_E_USAGE', text)
   }
+  if (token === '') throw new PerdureError('PERDURE_E_USAGE', 'The token is empty: expected a text that others cannot guess.')
   const connection = await site.link.connect('checkpoint service', {})
   const webhooks = new Webhooks(connection, site.link.clock)
   const handler = new Handler(connection, webhooks, token)
@@ -64,7 +65,10 @@ export async function serveCheckpoints(site: Site, options: CheckpointServerOpti
   server.requestTimeout = REQUEST_MS
   server.headersTimeout = REQUEST_MS
   server.maxConnections = MAX_CONNECTIONS
-  await listening(server, port, host)
+  await listening(server, port, host).catch((error) => {
+    connection.close()
+    throw error
+  })
   const { port: taken } = server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
   handler.url = `${tls ? 'https' : 'http'}://${name}:${taken}`
@@ -85,12 +89,13 @@ export async function serveCheckpoints(site: Site, options: CheckpointServerOpti
 }
 
 function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      const text = `The service cannot listen on ${host}, port ${port} (${cause.message}). Choose another port.`
-      reject(new PerdureError('PERDURE_E_USAGE', text, { cause }))
-    })
+  const listens = new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
     server.listen(port, host, resolve)
+  })
+  return listens.catch((cause: Error) => {
+    const text = `The service cannot listen on ${host}, port ${port} (${cause.message}). Choose another port.`
+    throw new PerdureError('PERDURE_E_USAGE', text, { cause })
   })
 }
 
@@ -134,7 +139,9 @@ class Handler {
 
   async #reply(request: IncomingMessage): Promise<Reply> {
     this.#admit(request)
-    const path = new URL(request.url ?? '/', this.url).pathname
+    const { url = '/' } = request
+    if (!URL.canParse(url, this.url)) throw new Refused(400, `${url} is no address: expected one below /checkpoint/.`)
+    const path = new URL(url, this.url).pathname
     const name = /^\/checkpoint\/([a-z.]+)$/.exec(path)?.[1] ?? ''
     const file = Object.hasOwn(FILES, name) ? FILES[name] : undefined
     if (file !== undefined) {

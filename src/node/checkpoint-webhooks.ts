@@ -53,13 +53,17 @@ export class Webhooks {
   }
 
   async #follow(context: string, member: string): Promise<void> {
+    // The log tells to save only once; all else is said until it is done.
+    let notTaken: Order | undefined
     while (!this.#closed) {
       const seat = (await this.#seats(context)).find(({ name }) => name === member)
       if (seat === undefined || seat.callback === null) return
       const { incarnation, epoch, callback } = seat
-      const order = await this.#wait({ context, member, incarnation, epoch, waitMs: WAIT_MS })
+      const heard = await this.#wait({ context, member, incarnation, epoch, waitMs: notTaken ? 0 : WAIT_MS })
+      const order = heard?.do === 'nothing' ? (notTaken ?? heard) : heard
       if (this.#closed) return
       const taken = order !== undefined && (await this.#post(callback, order))
+      notTaken = !taken && order?.do === 'save' ? order : undefined
       if (!taken || order.do !== 'nothing') await this.#pause()
     }
   }

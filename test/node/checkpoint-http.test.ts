@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import { request as secureRequest } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -134,6 +134,23 @@ describe('the networked service', () => {
       sent.end(JSON.stringify(body))
     })
     expect(status).toBe(403)
+  })
+
+  test('refuses an address that is none, a port that is none or taken, and an empty token, and goes on', async () => {
+    const server = await served()
+    const { port } = new URL(server.url)
+    const said = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), '127.0.0.1', () => socket.write('GET http://[ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'))
+      socket.once('error', reject)
+      socket.once('data', (data) => {
+        socket.destroy()
+        resolve(String(data))
+      })
+    })
+    expect(said).toMatch(/^HTTP\/1.1 400 /)
+    for (const options of [{ port: Number(port) }, { port: 99_999 }, { token: '' }])
+      await expect(served('memory:', options)).rejects.toMatchObject({ code: 'PERDURE_E_USAGE' })
+    expect((await call(server, 'create', { context: '_bank' })).status).toBe(200)
   })
 
   test('wants the token it was given, and for other machines TLS as well', async () => {
@@ -339,7 +356,10 @@ describe('programs with downloaded proxies', () => {
       response.end()
     })
     await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
-    closing.push(() => new Promise((resolve) => hook.close(resolve)))
+    closing.push(() => {
+      hook.closeAllConnections()
+      return new Promise((resolve) => hook.close(resolve))
+    })
     const callback = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/orders`
     const got: unknown[] = []
     const transport = { send: () => undefined, listen: () => undefined }
@@ -352,6 +372,10 @@ describe('programs with downloaded proxies', () => {
     expect(recovered.body).toMatchObject({ epoch: 1 })
     while (got.length === 0) await new Promise((resolve) => setImmediate(resolve))
     expect(posts.filter((order) => order.do === 'rollback').length).toBeGreaterThan(1)
+    // Who leaves has the others save.
+    const other = await attach({ context: 'bank', name: 'b', service: httpService(server.url), transport, object })
+    await other.detach()
+    await expect.poll(() => posts.filter((order) => order.do === 'save').length).toBeGreaterThan(1)
   })
 
   async function downloads(server: { readonly url: string }): Promise<{ mjs: string; py: string }> {

@@ -17,7 +17,7 @@
  * Boundary: pure.
  */
 import { PerdureError } from '../../errors.ts'
-import { groupSize, memberOf } from './group-run.ts'
+import { checkStamp, groupSize, memberOf } from './group-run.ts'
 import type { Cut, Delivery, Protocol, Stamp } from './protocol.ts'
 import { RollbackGraph } from './rollback-graph.ts'
 
@@ -30,11 +30,13 @@ export class Bare implements Protocol {
     this.#graph = new RollbackGraph(members)
   }
 
-  send(i: number): Stamp {
+  send(i: number, to?: number): Stamp {
+    if (to !== undefined) memberOf(this, to)
     return { from: memberOf(this, i) }
   }
 
   deliver(j: number, stamp: Stamp): Delivery {
+    checkStamp(stamp)
     const sender = memberOf(this, stamp.from)
     const x = this.#graph.latest(sender)
     const force = this.#graph.rewinds(sender, x, memberOf(this, j), this.#graph.latest(j))

@@ -19,7 +19,7 @@
  * trackability", FTCS-27, 1997.
  * Boundary: pure; one member's rule.
  */
-import { hasLength, independent } from './fdas.ts'
+import { areVectors, independent, isFlag } from './fdas.ts'
 import type { Rule, Token } from './protocol.ts'
 
 export interface BhmrStamp extends Token {
@@ -40,7 +40,9 @@ export interface BhmrState {
 }
 
 export function bhmr(members: number): Rule<BhmrState, BhmrStamp> {
-  const fits = ({ D, simple, causal }: BhmrStamp) => hasLength(members, D, simple, causal) && hasLength(members, ...causal)
+  const isRow = (row: unknown) => areVectors(members, isFlag, row)
+  const fits = ({ D, simple, causal }: BhmrStamp) =>
+    areVectors(members, Number.isInteger, D) && isRow(simple) && areVectors(members, isRow, causal)
   return { begin: (i) => begin(members, i), fits, take, send, forces: (state, m) => c1(state, m) || c2(state, m), merge, copy }
 }
 

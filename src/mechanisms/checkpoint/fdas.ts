@@ -29,7 +29,7 @@ export interface FdasState {
 export function fdas(members: number): Rule<FdasState, FdasStamp> {
   return {
     begin: (i) => ({ i, D: independent(members, i), sent: false }),
-    fits: (stamp) => hasLength(members, stamp.D),
+    fits: (stamp) => areVectors(members, Number.isInteger, stamp.D),
     take(state) {
       state.sent = false
       state.D[state.i]!++
@@ -46,9 +46,13 @@ export function fdas(members: number): Rule<FdasState, FdasStamp> {
   }
 }
 
-/** Whether all of these are vectors with an entry for every member. */
-export function hasLength(members: number, ...vectors: readonly unknown[]): boolean {
-  return vectors.every((vector) => Array.isArray(vector) && vector.length === members)
+/** Whether all of these are vectors with such an entry for every member. */
+export function areVectors(members: number, isEntry: (entry: unknown) => boolean, ...vectors: readonly unknown[]): boolean {
+  return vectors.every((vector) => Array.isArray(vector) && vector.length === members && vector.every(isEntry))
+}
+
+export function isFlag(entry: unknown): boolean {
+  return typeof entry === 'boolean'
 }
 
 /** The dependency vector in the beginning: on oneself, on nobody else. */

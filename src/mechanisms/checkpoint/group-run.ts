@@ -58,6 +58,7 @@ export class GroupRun<State, S extends Token> implements Protocol<S> {
   }
 
   accepts(stamp: S): boolean {
+    checkStamp(stamp)
     const { from, epoch, index } = stamp
     const known = epoch === this.#epochs.current ? this.#graph.latest(memberOf(this, from)) : Number.POSITIVE_INFINITY
     const exists = wholeBelow(epoch, this.#epochs.current) && wholeBelow(index, known)
@@ -68,6 +69,7 @@ export class GroupRun<State, S extends Token> implements Protocol<S> {
   }
 
   recover(failed: readonly number[]): Cut {
+    if (!Array.isArray(failed)) throw noList(failed)
     for (const k of failed) memberOf(this, k)
     const line = this.#graph.line(failed)
     for (const [k, to] of line.entries()) {
@@ -107,6 +109,18 @@ export function memberOf(group: { readonly members: number }, i: number): number
   if (wholeBelow(i, group.members - 1)) return i
   const text = `There is no member ${i} in this group: expected a whole number from 0 to ${group.members - 1}.`
   throw new PerdureError('PERDURE_E_USAGE', text)
+}
+
+/** What came over a wire may be anything. */
+export function checkStamp(stamp: unknown): void {
+  if (typeof stamp === 'object' && stamp !== null) return
+  const text = `A stamp is ${String(stamp)}: expected one made by send of this group. Deliver stamps as they were sent.`
+  throw new PerdureError('PERDURE_E_USAGE', text)
+}
+
+function noList(failed: unknown): PerdureError {
+  const text = `The failed members are ${String(failed)}: expected an array of their numbers, as in recover([0]).`
+  return new PerdureError('PERDURE_E_USAGE', text)
 }
 
 function wholeBelow(value: number, most: number): boolean {

@@ -14,7 +14,7 @@
  * not prevent useless checkpoints (Garcia, Vieira and Buzato, arXiv 1702.06167).
  * Boundary: pure; one member's rule.
  */
-import { hasLength } from './fdas.ts'
+import { areVectors, isFlag } from './fdas.ts'
 import type { Rule, Token } from './protocol.ts'
 
 export interface HmnrStamp extends Token {
@@ -38,7 +38,8 @@ export interface HmnrState {
 }
 
 export function hmnr(members: number): Rule<HmnrState, HmnrStamp> {
-  const fits = ({ lc, ckpt, taken, greater }: HmnrStamp) => Number.isInteger(lc) && hasLength(members, ckpt, taken, greater)
+  const fits = ({ lc, ckpt, taken, greater }: HmnrStamp) =>
+    areVectors(members, Number.isInteger, ckpt) && areVectors(members, isFlag, taken, greater) && Number.isInteger(lc)
   return { begin: (i) => begin(members, i), fits, take, send, forces, merge, copy }
 }
 

@@ -41,6 +41,7 @@ export interface Garbage {
  */
 export function recoveryLine(trace: Trace, failed: readonly string[]): Line {
   const reading = read(trace)
+  if (!Array.isArray(failed)) throw usage(`The failed objects are ${String(failed)}: expected an array of their names.`)
   const places = failed.map((name) => placeOf(reading, name))
   const cut = graphOf(reading).line(places)
   return byName(reading, (k) => (cut[k] === 'current' ? 'current' : reading.checkpoints[k]![cut[k]!]!))
@@ -87,6 +88,8 @@ interface Ends {
 
 function against(trace: Trace, line: Line): Ends {
   const reading = read(trace)
+  if (typeof line !== 'object' || line === null)
+    throw usage(`The line is ${String(line)}: expected an entry for each object, as recoveryLine gives.`)
   const ranks = reading.objects.map((name, k) => rankOf(reading, k, line[name]))
   return {
     messages: reading.messages,
@@ -102,7 +105,7 @@ function rankOf(reading: Reading, k: number, to: number | 'current' | undefined)
   if (rank >= 0) return rank
   const indices = reading.checkpoints[k]!.join(', ')
   const text = `The line names checkpoint ${to} of ${reading.objects[k]}, which is not in the trace: expected one of ${indices}, or 'current'. Compute the line with recoveryLine.`
-  throw new PerdureError('PERDURE_E_USAGE', text)
+  throw usage(text)
 }
 
 function graphOf({ objects, checkpoints, messages }: Reading): RollbackGraph {
@@ -120,6 +123,9 @@ function byName<T>({ objects }: Reading, entryOf: (k: number) => T): Record<stri
 function placeOf({ objects }: Reading, name: string): number {
   const place = objects.indexOf(name)
   if (place >= 0) return place
-  const text = `${name} is no object of the trace: expected one of ${objects.join(', ')}.`
-  throw new PerdureError('PERDURE_E_USAGE', text)
+  throw usage(`${name} is no object of the trace: expected one of ${objects.join(', ')}.`)
+}
+
+function usage(text: string): PerdureError {
+  return new PerdureError('PERDURE_E_USAGE', text)
 }

@@ -11,7 +11,7 @@
  */
 import { PerdureError } from '../../errors.ts'
 import { type Line, orphanSet, replaySet } from './line.ts'
-import type { Trace, TraceEvent } from './trace.ts'
+import { checkForm, type Trace, type TraceEvent } from './trace.ts'
 
 /** A page of this many events is wider than anybody scrolls; a longer trace is looked at in parts. */
 export const MAX_DRAWN_EVENTS = 20_000
@@ -74,6 +74,7 @@ interface Placed {
 
 /** `PERDURE_E_USAGE` for a trace that contradicts itself, is too long to draw, or has no such line. */
 export function spaceTime(trace: Trace, line?: Line): SpaceTime {
+  checkForm(trace)
   if (trace.events.length > MAX_DRAWN_EVENTS) throw tooLong(trace.events.length)
   const shown = line ?? Object.fromEntries(trace.objects.map((name) => [name, 'current' as const]))
   // These check the trace and the line as well.

@@ -52,6 +52,7 @@ export interface Reading {
 
 /** `PERDURE_E_USAGE` for a trace that contradicts itself. */
 export function read(trace: Trace): Reading {
+  checkForm(trace)
   const reader = new Reader(trace.objects)
   for (const event of trace.events) if (event.kind === 'send') reader.announce(event)
   for (const event of trace.events) reader.next(event)
@@ -173,6 +174,21 @@ class Reader {
     if (place === undefined) throw contradiction(`${object} has an event`, `one of the objects ${this.#objects.join(', ')}`)
     return place
   }
+}
+
+const KINDS: readonly unknown[] = ['send', 'receive', 'checkpoint', 'rollback']
+
+/** `PERDURE_E_USAGE` for what has not the form of a trace. */
+export function checkForm(trace: Trace): void {
+  const { objects, events }: Partial<Trace> = trace ?? {}
+  if (!(Array.isArray(objects) && Array.isArray(events))) {
+    const text =
+      'This is no trace: expected { objects: [names], events: [in the order of each object] }, as trace() of a group gives.'
+    throw new PerdureError('PERDURE_E_USAGE', text)
+  }
+  if (new Set(objects).size < objects.length) throw contradiction('an object is listed twice', 'each of them once')
+  const odd = events.findIndex((event: Partial<TraceEvent> | null) => !KINDS.includes(event?.kind))
+  if (odd >= 0) throw contradiction(`event ${odd} is of no known kind`, KINDS.join(', '))
 }
 
 function contradiction(happened: string, expected: string): PerdureError {

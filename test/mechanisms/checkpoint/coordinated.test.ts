@@ -184,6 +184,7 @@ describe('members', () => {
 
   test.each([
     ['nobody', () => coordinated({}), 'PERDURE_E_USAGE'],
+    ['nothing', () => coordinated(undefined as never), 'PERDURE_E_USAGE'],
     ['the same object twice', () => ((one) => coordinated({ one, two: one }))(new Account()), 'PERDURE_E_USAGE'],
     ['a name of senders outside', () => coordinated({ '@a': new Account() }), 'PERDURE_E_USAGE'],
     ['an object that holds another member', () => ((a) => coordinated({ a, b: { a } }))(new Account()), 'PERDURE_E_USAGE'],

@@ -124,6 +124,8 @@ describe('the picture of a trace', () => {
     const long = { objects: ['a'], events: new Array(MAX_DRAWN_EVENTS + 1).fill(BOTH_WAYS.events[0]) }
     for (const wrong of [circle, trace('a', 'z send m a'), long]) expect(codeOf(() => diagram(wrong))).toBe('PERDURE_E_USAGE')
     expect(codeOf(() => diagram(BOTH_WAYS, { line: { a: 7, b: 1 } }))).toBe('PERDURE_E_USAGE')
+    for (const none of [undefined, null, {}, { objects: ['a'] }])
+      expect(codeOf(() => diagram(none as never))).toBe('PERDURE_E_USAGE')
   })
 })
 

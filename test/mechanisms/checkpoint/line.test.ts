@@ -84,6 +84,10 @@ describe('the recovery line', () => {
     expect(codeOf(() => recoveryLine(FIGURE_2.missing, ['z']))).toBe('PERDURE_E_USAGE')
     expect(codeOf(() => replaySet(FIGURE_2.missing, { a: 7, b: 1 }))).toBe('PERDURE_E_USAGE')
     expect(codeOf(() => dropSet(FIGURE_2.missing, { a: 1 }))).toBe('PERDURE_E_USAGE')
+    for (const wrong of [undefined, null, 'a', 0] as never[]) {
+      expect(codeOf(() => recoveryLine(FIGURE_2.missing, wrong))).toBe('PERDURE_E_USAGE')
+      expect(codeOf(() => replaySet(FIGURE_2.missing, wrong))).toBe('PERDURE_E_USAGE')
+    }
   })
 })
 
@@ -181,5 +185,17 @@ describe('a trace', () => {
     ['a rollback to a checkpoint that was not taken', ['a checkpoint 1', 'a rollback 2']],
   ])('with %s contradicts itself and is refused', (_, lines) => {
     expect(codeOf(() => recoveryLine(trace('a b', ...lines), []))).toBe('PERDURE_E_USAGE')
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['no events', { objects: ['a'] }],
+    ['no objects', { events: [] }],
+    ['an object twice', { objects: ['a', 'a'], events: [] }],
+    ['an event of no known kind', { objects: ['a'], events: [{ object: 'a', kind: 'sent', msg: 'm', to: 'a' }] }],
+    ['an event that is none', { objects: ['a'], events: [null] }],
+  ])('with %s is no trace', (_, given) => {
+    expect(codeOf(() => recoveryLine(given as never, []))).toBe('PERDURE_E_USAGE')
+    expect(codeOf(() => garbageSet(given as never))).toBe('PERDURE_E_USAGE')
   })
 })

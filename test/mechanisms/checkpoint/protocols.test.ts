@@ -115,6 +115,9 @@ describe.each(Object.keys(protocols) as ProtocolName[])('%s as a program drives 
       expect(codeOf(() => make(3).deliver(wrong, make(3).send(0)))).toBe('PERDURE_E_USAGE')
     }
     for (const wrong of [0, -1, 257, 1.5]) expect(codeOf(() => make(wrong))).toBe('PERDURE_E_USAGE')
+    expect(codeOf(() => make(3).send(0, 3))).toBe('PERDURE_E_USAGE')
+    for (const wrong of [undefined, null, 'nonsense'] as never[])
+      expect(codeOf(() => make(3).deliver(0, wrong))).toBe('PERDURE_E_USAGE')
   })
 
   test('a stamp is plain data and names its sender', () => {
@@ -169,8 +172,10 @@ describe.each(SAFE)('%s', (name) => {
     const alien: ProtocolName = name === 'bcs' ? 'fdas' : 'bcs'
     const foreign: Protocol = protocols[alien](2)
     if (name !== 'exact') expect(codeOf(() => make(2).deliver(1, foreign.send(0)))).toBe('PERDURE_E_USAGE')
-    for (const field of Object.keys(make(2).send(0))) {
-      const damaged = { ...make(2).send(0), [field]: 'nonsense' }
+    expect(codeOf(() => make(2).recover(0 as never))).toBe('PERDURE_E_USAGE')
+    const fields = Object.entries(make(2).send(0)) as [string, unknown][]
+    for (const [field, value] of fields) {
+      const damaged = { ...make(2).send(0), [field]: Array.isArray(value) ? value.map(() => 'nonsense') : 'nonsense' }
       expect(
         codeOf(() => make(2).deliver(1, damaged)),
         field,

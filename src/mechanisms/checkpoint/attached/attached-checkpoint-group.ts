@@ -13,8 +13,10 @@
 import { PerdureError } from '../../../errors.ts'
 import { copyValue } from '../../../log/codec/codec.ts'
 import type { Site } from '../../../log/site.ts'
+import { hasMethods, misused } from './lives.ts'
 import { attach, type Member } from './proxy.ts'
 import type { ProxyEvent, Recoverable, Self, Store, Transport } from './proxy-parts.ts'
+import { readWire } from './wire.ts'
 
 export interface AttachedGroupOptions {
   /** Milliseconds the site has for an answer, before members take safe checkpoints. Default: 2,000. */
@@ -25,7 +27,7 @@ export interface AttachedMemberOptions {
   /** Where its states and messages lie. Default: in memory, so that it survives its object but not its process. */
   readonly store?: Store
   readonly observe?: (event: ProxyEvent) => void
-  /** Hears why the member has ended for good. */
+  /** Hears why the member has ended for good: it was closed, replaced or deleted, or breaks again and again. Default: a warning of the site. */
   readonly ended?: (error: Error) => void
 }
 
@@ -67,7 +69,8 @@ export async function attachedGroup(site: Site, name: string, options: AttachedG
   }
   return {
     name,
-    async attach(transport, member, factory, { store, observe, ended } = {}) {
+    async attach(transport, member, factory, { store, observe, ended = warning(site, name, member) } = {}) {
+      checkFactory(factory, member)
       const proxy = await attach({
         context: name,
         name: member,
@@ -76,11 +79,11 @@ export async function attachedGroup(site: Site, name: string, options: AttachedG
         timers,
         ...(site.link.owner && { waitMs: null }),
         boot: clock.randomId(),
-        object: (self) => recoverable(factory(self)),
+        object: (self) => recoverable(factory(self), member),
+        ended,
         ...options,
         ...(store && { store }),
         ...(observe && { observe }),
-        ...(ended && { ended }),
       })
       site.link.beforeClose(async () => proxy.close())
       return proxy
@@ -101,11 +104,15 @@ export interface Emitter {
   on(event: string, listener: (message: unknown) => void): unknown
 }
 
-/** Members in one process, each with an event of its own name. */
+/** Members in one process, each with an event of its own name. Whoever emits what is no message of a member hears of it: `TypeError`. */
 export function emitterTransport(emitter: Emitter, member: string): Transport {
   return {
     send: (to, wire) => emitter.emit(to, wire),
-    listen: (receive) => emitter.on(member, (message) => void receive(message).catch(() => undefined)),
+    listen: (receive) =>
+      emitter.on(member, (message) => {
+        readWire(message)
+        void receive(message).catch(() => undefined)
+      }),
   }
 }
 
@@ -131,19 +138,58 @@ export function portTransport(ports: Readonly<Record<string, Port>>): Transport 
 }
 
 /** Own fields that can be kept as data are the state of an object that does not say otherwise. */
-function recoverable(object: AttachedObject): Recoverable {
+function recoverable(object: AttachedObject, member: string): Recoverable {
+  if (!hasMethods(object, 'receive'))
+    throw misused(`The factory of ${member} made something without receive(message, from): expected it.`)
   if (object.save && object.restore) return object as Recoverable
+  if (object.save || object.restore)
+    throw misused(`The object of ${member} has only one of save() and restore(state): expected both, or neither for its fields.`)
   return {
-    save: () => Object.fromEntries(Object.entries(object).filter(([, field]) => isData(field))),
+    save: () => Object.fromEntries(Object.entries(object).filter(([name, field]) => isData(field, `${member}.${name}`))),
     restore: (state) => Object.assign(object, state),
     receive: (message, from) => object.receive(message, from),
   }
 }
 
-function isData(value: unknown): boolean {
+/** Throws for what is data and would not be the same when JSON gives it back: left out, it would be forgotten unnoticed. */
+function isData(value: unknown, name: string): boolean {
   try {
-    return typeof value !== 'function' && JSON.stringify(copyValue(value)) !== undefined
+    if (value === undefined || typeof value === 'function') return false
+    copyValue(value)
   } catch {
     return false
+  }
+  if (isJson(value)) return true
+  throw misused(
+    `${name} cannot be kept as JSON: expected numbers, texts, arrays and plain objects. Give the object save() and restore(state).`,
+  )
+}
+
+/** Of a value, which has no cycles. */
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
+  return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isJson)
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function checkFactory(factory: unknown, member: string): void {
+  if (typeof factory === 'function') return
+  const text = `attach was given no factory for ${String(member)}: expected a function that makes the object, as in (self) => new Player(self).`
+  throw new PerdureError('PERDURE_E_USAGE', text)
+}
+
+/** Ends that somebody has wanted. */
+const WANTED: readonly unknown[] = ['CLOSED', 'STALE', 'UNKNOWN_GROUP', 'UNKNOWN_MEMBER'].map((code) => `PERDURE_E_${code}`)
+
+/** Where the program does not listen, a member does not end unheard. */
+function warning({ link }: Site, group: string, member: string): (error: Error & { readonly code?: unknown }) => void {
+  const name = `${group}/${member}`
+  return ({ code, message }) => {
+    if (!WANTED.includes(code)) link.hear({ event: 'warning', name, text: `member ${name}: ${message}` })
   }
 }

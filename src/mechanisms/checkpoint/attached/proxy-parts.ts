@@ -13,10 +13,15 @@ export interface Recoverable {
   receive(message: never, from: string): unknown
 }
 
-/** What the object sees of its proxy; useless once the object was thrown away. */
+/** What the object sees of its proxy; useless once the object was thrown away (`PERDURE_E_REVOKED`). */
 export interface Self {
   readonly name: string
+  /** Resolves when the transport has it; need not be awaited. Until the object is built and restored it waits. */
   send(to: string, message: unknown): Promise<void>
+  /**
+   * Resolves with the index when the checkpoint is stable. While the object is being given a message it resolves at once: the checkpoint
+   * is taken when `receive` has returned.
+   */
   checkpoint(): Promise<number>
 }
 

@@ -101,12 +101,21 @@ class FolderStore:
         if len(whole) < len(text):
             self._file.truncate(len(whole))
         records = []
-        for record in [json.loads(line) for line in whole.split(b'\n') if line]:
+        for record in self._parsed(whole):
             life = record.pop('life')
             self._life = max(self._life, life + 1)
             if life + 1 == self._life or record['kind'] == 'message':
                 records.append(record)
         return records
+
+    def _parsed(self, text):
+        for number, line in enumerate(text.split(b'\n'), 1):
+            if line:
+                try:
+                    yield json.loads(line)
+                except ValueError as cause:
+                    where = '%s, line %d,' % (self._path, number)
+                    raise ValueError('%s is damaged (%s). Restore the folder from a copy.' % (where, cause)) from cause
 
     def append(self, record):
         self._write(self._file, [record])
@@ -303,6 +312,7 @@ class Self:
         self.name = member.name
 
     def send(self, to, message):
+        """Not before the object is made and restored."""
         self._member._send(self, to, message)
 
     def checkpoint(self):
@@ -333,7 +343,8 @@ class Member:
     # What programs call.
 
     def send(self, to, message):
-        self._send(self._life, to, message)
+        """While the group goes back it waits, and is sent then."""
+        self._send(None, to, message)
 
     def receive(self, wire):
         """What the transport brings: 'kept' once it is stored, 'dropped' for a duplicate or a ghost."""
@@ -362,8 +373,11 @@ class Member:
         return self._insist('recover', {'context': self._context, 'failed': list(failed)})
 
     def detach(self):
-        """Leaves the group for good, once nothing this member has done can be undone any more."""
+        """Leaves the group for good, once it was given what is here, and nothing it has done can be undone any more."""
+        end = self._log.base + len(self._log.entries)
         while True:
+            while self._at < end and not self._over:
+                self._pause()
             self.checkpoint()
             with self._changed:
                 self._leaving = True
@@ -535,13 +549,16 @@ class Member:
             self._requests += 1
 
     def _send(self, life, to, message):
+        """`life`: of the object that sends; None: the member as such does."""
+        if not isinstance(to, str):
+            raise TypeError('A message was to be sent to %r: expected the name of a member.' % (to,))
         with self._changed:
-            while (self._gate or self._quiet) and not self._over:
+            while (self._gate or self._quiet) and not self._over and life in (None, self._life):
                 self._changed.wait()
             if self._over:
                 raise self._over
-            if life is None or self._life is not life:
-                raise Revoked('This object of %s was thrown away when the group went back; let it end.' % self.name)
+            if self._life is None or life not in (None, self._life):
+                raise Revoked('This object of %s is not restored yet, or was thrown away: then let it end.' % self.name)
             payload = json.loads(json.dumps(message))
             self._sent = True
             number = self._counts[to] = self._counts.get(to, 0) + 1
@@ -621,6 +638,8 @@ class Member:
     def _halt(self, life):
         """Nothing is under way here: says how far it is, with every edge."""
         with self._changed:
+            if self._life is not life:
+                return False
             self._quiet = True
         while len(self._edges.own) > MAX_TOLD:
             if self._tell_once() is None:
@@ -644,7 +663,7 @@ class Member:
     def _go_back(self, order):
         epoch, index = order['epoch'], order['index']
         with self._changed:
-            self._life, self._gate = None, False
+            self._life, self._gate, self._quiet = None, False, True
             self._notify()
             saved = self._log.checkpoint(index)
         life = Self(self)
@@ -691,7 +710,7 @@ class Member:
                 return
             count = self._breaks[1] + 1 if self._breaks[0] == self._at else 1
             self._breaks = (self._at, count)
-            self._life = None
+            self._life, self._gate, self._quiet = None, False, True
         if count >= MAX_BREAKS:
             return self._end(Exception('%s broke %d times at the same message: %r' % (self.name, count, error)))
         try:

@@ -5,9 +5,7 @@
  *     const member = await attach({ service: httpService(url), context: 'bank', name: 'a', store: await folderStore('./a'), transport,
  *       object: (self) => ({ save, restore, receive(message, from) { … self.send('b', reply) } }) })
  *
- * With the files it imports this is the whole proxy: they stand alone, and `GET /checkpoint/proxy.mjs` hands them out as one.
- *
- * Boundary: service, transport, store and timers are handed in. Payloads and states are JSON.
+ * Boundary: stands alone with the files it imports, and `GET /checkpoint/proxy.mjs` hands them out as one; service, transport, store and timers are handed in. Payloads and states are JSON.
  *   A1  A message is stored before it is delivered; messages are delivered one at a time, in the order in which they came.
  *   A2  A checkpoint is stored before anything carries its index; sends wait in between. Saving happens only between two deliveries.
  *   A3  Only what brings a new dependency after something was sent in this interval is asked for (skip rules S1 and S2 of `exact`).
@@ -21,10 +19,26 @@
  */
 
 import { KnownEdges, tellable } from './known-edges.ts'
-import { busy, type Life, type Request, revoked, type Signal, signal } from './lives.ts'
+import {
+  checkedObject,
+  checkOptions,
+  checkRoom,
+  heardWhile,
+  InTurn,
+  type Life,
+  lifeOf,
+  misused,
+  type Request,
+  refused,
+  revoked,
+  type Signal,
+  shared,
+  signal,
+  wedged,
+} from './lives.ts'
 import { type Entry, MemberLog } from './member-log.ts'
 import type { Answer, Attach, Check, Decision, Grant, Names, Of, Order, Report } from './protocol.ts'
-import type { AttachOptions, Receipt, Saved, Token, Wire } from './proxy-parts.ts'
+import type { AttachOptions, Receipt, Recoverable, Self, Token, Wire } from './proxy-parts.ts'
 import { randomBoot, systemTimers } from './service-channel.ts'
 import { ServiceLink, WAIT_MS } from './service-link.ts'
 import { memoryStore } from './stores.ts'
@@ -32,12 +46,12 @@ import { copied, fromOutside, messageId, readWire, textOf } from './wire.ts'
 
 /** Deliveries without a checkpoint after which one is taken, so that logs stay short. */
 const LAG_DELIVERIES = 1_024
-/** Messages that wait for a slow object; whoever sends more is told to send them again later. */
-const MAX_WAITING = 100_000
 /** An object that breaks so often at the same message will always. */
 const MAX_BREAKS = 3
+
 /** Resolves once the member is in the group, restored to where the group has gone back to; waits for a service that is away. */
 export async function attach(options: AttachOptions): Promise<Member> {
+  checkOptions(options)
   const member = new Member(options)
   await member.start()
   return member
@@ -65,23 +79,24 @@ export class Member {
   /** Position of the next message. */
   #at = 0
   readonly #requests: Request[] = []
+  readonly #orders = new InTurn()
+  /** Reports what there is to report at the call; undefined: the service is away, and is told again later. */
+  readonly #tell = shared(() => this.#tellOnce())
   /** While a checkpoint is being saved (A2). */
   #gate: Promise<unknown> | undefined
   #halting = false
   #leaving = false
-  /** From `halted` to the next order: sends wait for it (W3). */
+  /** From `halted` to the next order (W3), and while there is no object: sends wait for it. */
   #quiet: Signal | undefined
   #halted: (() => void) | undefined
-  #telling: Promise<Answer | undefined> | undefined
-  #tellingNext: Promise<Answer | undefined> | undefined
   #breaks = { at: -1, count: 0 }
 
   constructor(options: AttachOptions) {
     this.name = options.name
     this.#options = options
     this.#log = new MemberLog(options.store ?? memoryStore())
-    const { service, timers = systemTimers, answerMs = 2_000, retryMs = 250 } = options
-    this.#link = new ServiceLink({ service, timers, answerMs, retryMs }, (error) => this.#end(error))
+    const { service, timers = systemTimers, answerMs = 2_000, retryMs = 250, waitMs = WAIT_MS } = options
+    this.#link = new ServiceLink({ service, timers, answerMs, retryMs, waitMs }, (error) => this.#end(error))
   }
 
   /** True while the service is away: checkpoints are taken that may not be necessary, and reported later. */
@@ -89,7 +104,7 @@ export class Member {
     return this.#link.safe
   }
 
-  /** Names of the members, as far as heard. */
+  /** Names, as far as heard. */
   get members(): readonly string[] {
     return this.#names.filter((name) => name !== null)
   }
@@ -101,22 +116,22 @@ export class Member {
 
   async start(): Promise<void> {
     await this.#log.read()
-    const { context, boot = randomBoot() } = this.#options
+    const { context, boot = randomBoot(), callback } = this.#options
     const { index = -1, edges = [] } = this.#log.last ?? {}
-    const callback = this.#options.callback === undefined ? {} : { callback: this.#options.callback }
-    const body: Attach = { context, member: this.name, boot, epoch: this.#log.epoch, ...tellable(index, edges), ...callback }
+    const whole = { context, member: this.name, boot, epoch: this.#log.epoch, ...tellable(index, edges) }
+    const body: Attach = callback === undefined ? whole : { ...whole, callback }
     const grant = await this.#link.insist<Grant>('attach', body)
     this.#place = grant.place
     this.#incarnation = grant.incarnation
     await this.#heed(grant.order)
     this.#options.transport.listen((message) => this.receive(message))
-    if (this.#options.callback === undefined) void this.#listen()
+    if (callback === undefined) void this.#listen()
     else void this.#tell()
   }
 
-  /** Stamped at once, in the interval in which it is called, unless a checkpoint is being saved. */
+  /** Stamped at once, in the interval in which it is called, unless a checkpoint is being saved or the group goes back: then afterwards. */
   send(to: string, message: unknown): Promise<void> {
-    return this.#send(this.#life, to, message)
+    return this.#send(to, message)
   }
 
   /** Resolves with the index when the checkpoint is stable; taken before the next delivery. */
@@ -131,7 +146,7 @@ export class Member {
   /** What the transport brings. Resolves when it is stored; `TypeError` for what is no message. */
   async receive(message: unknown): Promise<Receipt> {
     if (this.#link.over) throw this.#link.over
-    if (this.#log.end - this.#at >= MAX_WAITING) throw busy(this.name)
+    checkRoom(this.#log.end - this.#at, this.name)
     try {
       return await this.#log.add(readWire(message))
     } finally {
@@ -149,9 +164,10 @@ export class Member {
     return this.#link.insist('recover', { context: this.#options.context, failed })
   }
 
-  /** Leaves the group for good, once nothing this member has done can be undone any more. */
+  /** Leaves the group for good, once it was given what is here, and nothing it has done can be undone any more. */
   async detach(): Promise<void> {
-    for (;;) {
+    for (const { end } = this.#log; ; ) {
+      while (this.#at < end && !this.#link.over) await this.#link.pause()
       await this.checkpoint()
       this.#leaving = true
       const told = await this.#tell()
@@ -159,20 +175,22 @@ export class Member {
       this.#leaving = false
       await this.#link.pause()
     }
-    this.#end(new Error(`${this.name} has left the group ${this.#options.context}.`))
+    this.#end(refused('CLOSED', `${this.name} has left the group ${this.#options.context}.`))
   }
 
   /** Stops as if the process had ended: nobody is told. */
   close(): void {
-    this.#end(new Error(`The proxy of ${this.name} is closed.`))
+    this.#end(refused('CLOSED', `The proxy of ${this.name} is closed.`))
   }
 
-  /** What was posted to `callback`. Resolves when it is heeded. */
-  async heed(order: Order): Promise<void> {
-    const isNew = order.epoch > this.#log.epoch || order.do === 'halt' || order.do === 'save'
-    if (this.#link.over || !isNew) return
-    await this.#heed(order)
-    void this.#tell()
+  /** What was posted to `callback`, which may be the same again while it is being heeded. Resolves when it is heeded. */
+  heed(order: Order): Promise<void> {
+    return this.#orders.do(`${order.do} ${order.epoch}`, async () => {
+      const isNew = order.epoch > this.#log.epoch || order.do === 'halt' || order.do === 'save'
+      if (this.#link.over || !isNew) return
+      await this.#heed(order)
+      void this.#tell()
+    })
   }
 
   // The worker: one thing after the other, for one life of the object.
@@ -198,9 +216,13 @@ export class Member {
     if (this.#quiet) return false
     await this.#log.compact()
     if (this.#life !== life) return false
-    const request = this.#requests.shift()
-    if (request) {
-      await this.#take(life, 'basic').then(request.resolve, request.reject)
+    if (this.#requests.length > 0) {
+      const index = await this.#take(life, 'basic').catch((error) => {
+        // What was asked of an object that is gone meanwhile is answered by the next one.
+        if (this.#life === life) this.#requests.shift()?.reject(error)
+        throw error
+      })
+      this.#requests.shift()?.resolve(index)
       return true
     }
     if (this.#at - (this.#log.last?.at ?? 0) >= LAG_DELIVERIES) await this.#take(life, 'basic')
@@ -219,11 +241,13 @@ export class Member {
 
   async #deliver(life: Life, entry: Entry): Promise<void> {
     const { from, token, payload } = entry.wire
+    const event = { object: this.name, kind: 'receive', msg: messageId(token, this.name, this.#at), from } as const
     this.#at++
-    const event = { object: this.name, kind: 'receive', msg: messageId(token, this.name), from } as const
     this.#options.observe?.(entry.delivered ? { ...event, replay: true } : event)
     entry.delivered = true
+    life.receiving = true
     await life.object?.receive(copied(payload) as never, from)
+    life.receiving = false
   }
 
   /** Whether it may be delivered now: nothing is needed, or the service says no, or the checkpoint is taken. */
@@ -267,11 +291,9 @@ export class Member {
     const saving = this.#save(life, kind)
     const gate = saving.catch(() => undefined)
     this.#gate = gate
-    try {
-      await saving
-    } finally {
+    await saving.finally(() => {
       if (this.#gate === gate) this.#gate = undefined
-    }
+    })
     void this.#tell()
     return this.#index
   }
@@ -288,10 +310,12 @@ export class Member {
     this.#options.observe?.({ object: this.name, kind: 'checkpoint', index: saved.index, forced: kind === 'forced' })
   }
 
-  async #send(life: Life | undefined, to: string, message: unknown): Promise<void> {
+  /** `life`: of the object that sends; without it, the member as such does. */
+  async #send(to: string, message: unknown, life?: Life): Promise<void> {
+    if (typeof to !== 'string') throw misused(`A message was to be sent to ${String(to)}: expected the name of a member.`)
     while (this.#gate || this.#quiet) await (this.#gate ?? this.#quiet?.promise)
     if (this.#link.over) throw this.#link.over
-    if (this.#life === undefined || life !== this.#life) throw revoked(this.name)
+    if (this.#life === undefined || (life ?? this.#life) !== this.#life) throw revoked(this.name)
     const payload = copied(message)
     this.#sent = true
     const number = (this.#counts.get(to) ?? 0) + 1
@@ -311,24 +335,6 @@ export class Member {
 
   #report(): Report {
     return { ...this.#of(), ...this.#edges.report(this.#index) }
-  }
-
-  /** Reports what there is to report at the call; undefined: the service is away, and is told again later. */
-  #tell(): Promise<Answer | undefined> {
-    if (this.#telling === undefined) return this.#tellNow()
-    this.#tellingNext ??= this.#telling.then(() => {
-      this.#tellingNext = undefined
-      return this.#tellNow()
-    })
-    return this.#tellingNext
-  }
-
-  #tellNow(): Promise<Answer | undefined> {
-    const telling = this.#tellOnce().finally(() => {
-      if (this.#telling === telling) this.#telling = undefined
-    })
-    this.#telling = telling
-    return telling
   }
 
   async #tellOnce(): Promise<Answer | undefined> {
@@ -355,8 +361,7 @@ export class Member {
 
   async #listen(): Promise<void> {
     while (!this.#link.over) {
-      const { waitMs = WAIT_MS } = this.#options
-      const order = await this.#link.call<Order>('wait', { ...this.#of(), waitMs }, 1, waitMs ?? Number.POSITIVE_INFINITY)
+      const order = await this.#link.wait<Order>(this.#of())
       if (this.#link.over) return
       if (order === undefined) await this.#link.pause()
       else await this.#heed(order).catch((error) => this.#end(error))
@@ -406,11 +411,9 @@ export class Member {
   }
 
   async #goBack({ epoch, lines, index }: Order & { readonly do: 'rollback' }): Promise<void> {
-    this.#life?.wake?.()
-    this.#life = undefined
-    this.#gate = undefined
+    this.#throwAway()
     const saved = this.#log.checkpoint(index)
-    const life = await this.#make(saved, index)
+    const life = await lifeOf((begun) => this.#make(begun), saved, index)
     if (this.#link.over) return
     if (life === undefined) {
       this.#log.spoilt(index)
@@ -425,31 +428,39 @@ export class Member {
     this.#edges.clear()
     await stored
     if (saved) this.#options.observe?.({ object: this.name, kind: 'rollback', to: index })
-    else await this.#saveFirst(life)
+    else {
+      const state = textOf(await life.object?.save())
+      await this.#log.save({ index: 0, at: this.#at, received: [], edges: [], state }, () => true)
+    }
     this.#life = life
     this.#begin()
     void this.#work(life)
   }
 
-  async #saveFirst({ object }: Life): Promise<void> {
-    const first = { index: 0, at: this.#at, received: [], edges: [], state: textOf(await object?.save()) }
-    await this.#log.save(first, () => true)
+  #make(life: Life): Recoverable {
+    const isAlive = () => life === this.#life
+    const self: Self = {
+      name: this.name,
+      send: (to, message) => heardWhile(isAlive, this.#send(to, message, life)),
+      checkpoint: () => heardWhile(isAlive, this.#checkpointOf(life)),
+    }
+    return checkedObject(this.#options.object(self), this.name)
   }
 
-  /** Undefined: that checkpoint is not here, or cannot be restored. Index 0 is what the factory makes. */
-  async #make(saved: Saved | undefined, index: number): Promise<Life | undefined> {
-    if (saved === undefined && index > 0) return undefined
-    const life: Life = { object: undefined, wake: undefined, woken: false }
-    const checkpoint = () => (life === this.#life ? this.checkpoint() : Promise.reject(revoked(this.name)))
-    try {
-      const object = this.#options.object({ name: this.name, send: (to, message) => this.#send(life, to, message), checkpoint })
-      life.object = object
-      if (saved) await object.restore(JSON.parse(saved.state))
-      return life
-    } catch (error) {
-      if (saved === undefined) throw error
-      return this.#make(undefined, index)
-    }
+  async #checkpointOf(life: Life): Promise<number> {
+    if (life !== this.#life) throw revoked(this.name)
+    const saved = this.checkpoint()
+    if (!life.receiving) return saved
+    // Who waited for it here would wait for its own end.
+    saved.catch(() => undefined)
+    return this.#index + this.#requests.length
+  }
+
+  #throwAway(): void {
+    this.#life?.wake?.()
+    this.#life = undefined
+    this.#gate = undefined
+    this.#quiet ??= signal()
   }
 
   #begin(): void {
@@ -465,17 +476,15 @@ export class Member {
     if (this.#life !== life || this.#link.over) return
     const count = this.#breaks.at === this.#at ? this.#breaks.count + 1 : 1
     this.#breaks = { at: this.#at, count }
-    const text = `${this.name} broke ${count} times at the same message. Mend it, then attach it again.`
-    if (count >= MAX_BREAKS) return this.#end(new Error(text, { cause: error }))
-    this.#life = undefined
-    await this.recover([this.name]).catch((refused) => this.#end(refused))
+    if (count >= MAX_BREAKS) return this.#end(wedged(this.name, count, error))
+    this.#throwAway()
+    await this.recover([this.name]).catch((reason) => this.#end(reason))
   }
 
   #end(error: Error): void {
     if (this.#link.over) return
     this.#link.over = error
-    this.#life?.wake?.()
-    this.#life = undefined
+    this.#throwAway()
     this.#speak()
     for (const { reject } of this.#requests.splice(0)) reject(error)
     void this.#log.close()?.catch(() => undefined)

@@ -39,7 +39,7 @@ export const LINES_KEPT = 64
 
 const COUNT: Schema = { type: 'integer', minimum: 0, maximum: MAX_COUNT }
 const PLACE: Schema = { type: 'integer', minimum: 0, maximum: MAX_MEMBERS - 1 }
-const NAME: Schema = { type: 'string', minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }
+const NAME: Schema = { type: 'string', minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*$' }
 const EDGES: Schema = { type: 'array', items: tupleOf(5), maxItems: MAX_EDGES }
 const NEEDS: Schema = { type: 'array', items: tupleOf(2), maxItems: MAX_MEMBERS }
 const NAMES: Schema = { type: 'array', items: { anyOf: [NAME, { type: 'null' }] }, maxItems: MAX_MEMBERS }

@@ -16,6 +16,8 @@ export interface LinkOptions {
   readonly timers: Timers
   readonly answerMs: number
   readonly retryMs: number
+  /** Of a long poll; null: until there is an order. */
+  readonly waitMs: number | null
 }
 
 export class ServiceLink {
@@ -43,6 +45,12 @@ export class ServiceLink {
     }
     this.safe = true
     return undefined
+  }
+
+  /** A long poll. */
+  wait<T>(body: object): Promise<T | undefined> {
+    const { waitMs } = this.#options
+    return this.call('wait', { ...body, waitMs }, 1, waitMs ?? Number.POSITIVE_INFINITY)
   }
 
   /** Until there is an answer. Rejects with a refusal. */

@@ -3,6 +3,7 @@
  *
  * Boundary: part of the downloaded proxy, so it stands alone; the file system is loaded only by whoever asks for a folder.
  */
+import { refused } from './lives.ts'
 import type { Store, StoreRecord } from './proxy-parts.ts'
 
 /** Survives the object, not the process. */
@@ -21,6 +22,7 @@ export function memoryStore(): Store {
 
 /**
  * One file in a folder of this machine: a record a line, synced before it counts; what comes together is synced together. Node only.
+ * `PERDURE_E_CORRUPT` for one with a line that is none.
  * A last line that was cut off by a crash never counted. Every line names the life of the store: what a process that was replaced and does not
  * know it yet still says of checkpoints and lines does not count, its messages do.
  */
@@ -35,7 +37,7 @@ export async function folderStore(folder: string): Promise<Store> {
   })
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   if (whole !== text) await truncate(path, Buffer.byteLength(whole))
-  const { records, life } = recordsOf(whole)
+  const { records, life } = recordsOf(whole, path)
   const lineOf = (record: StoreRecord) => `${JSON.stringify({ life: life + 1, ...record })}\n`
   let file = await open(path, 'a')
   let waiting: { text: string; done: Promise<void> } | undefined
@@ -80,13 +82,22 @@ export async function folderStore(folder: string): Promise<Store> {
 }
 
 /** And the latest life among them. */
-function recordsOf(text: string): { readonly records: readonly StoreRecord[]; readonly life: number } {
+function recordsOf(text: string, path: string): { readonly records: readonly StoreRecord[]; readonly life: number } {
   let latest = 0
-  const records = text.split('\n').flatMap((line) => {
+  const records = text.split('\n').flatMap((line, index) => {
     if (line === '') return []
-    const { life, ...record } = JSON.parse(line) as StoreRecord & { readonly life: number }
+    const { life, ...record } = parsed(line, `${path}, line ${index + 1},`)
     latest = Math.max(latest, life)
     return life === latest || record.kind === 'message' ? [record as StoreRecord] : []
   })
   return { records, life: latest }
+}
+
+function parsed(line: string, where: string): StoreRecord & { readonly life: number } {
+  try {
+    return JSON.parse(line)
+  } catch (cause) {
+    const text = `${where} is damaged (${(cause as Error).message}): expected a record that was stored. Restore the folder from a copy.`
+    throw refused('CORRUPT', text, { cause })
+  }
 }

@@ -4,14 +4,15 @@
  * Boundary: pure; part of the downloaded proxy.
  */
 import { MAX_ATTACHED } from './known-edges.ts'
+import { misused } from './lives.ts'
 import type { Token, Wire } from './proxy-parts.ts'
 
 /** Members of a group, of each of which a message may depend on edges it does not carry. */
 const MAX_NEEDS = 256
 
-/** Unique among all messages of a group but those from outside. */
-export function messageId(token: Token | null, to: string): string {
-  return token === null ? `outside>${to}` : `${token[0]}.${token[1]}.${token[3]}>${to}`
+/** Unique among all messages of a group. `at`: position in the log of the receiver, by which those from outside are known. */
+export function messageId(token: Token | null, to: string, at?: number): string {
+  return token === null ? `outside.${at}>${to}` : `${token[0]}.${token[1]}.${token[3]}>${to}`
 }
 
 /** A message from no member. */
@@ -22,7 +23,7 @@ export function fromOutside(from: string, payload: unknown): Wire {
 /** `TypeError` for what is no message. */
 export function readWire(given: unknown): Wire {
   if (typeof given === 'object' && given !== null && isWire(given as Wire)) return given as Wire
-  throw new TypeError('This is no message of a member: expected what transport.send was given, or fromOutside(name, payload).')
+  throw misused('This is no message of a member: expected what transport.send was given, or fromOutside(name, payload).')
 }
 
 function isWire({ from, token, edges, needs, payload }: Wire): boolean {
@@ -41,5 +42,15 @@ export function copied(value: unknown): unknown {
 }
 
 export function textOf(value: unknown): string {
-  return JSON.stringify(value ?? null)
+  const text = stringified(value ?? null)
+  if (text !== undefined) return text
+  throw misused(`A message or a state is a ${typeof value}: expected what JSON can say.`)
+}
+
+function stringified(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw misused(`A message or a state is no JSON (${(cause as Error).message}): expected plain data.`, { cause })
+  }
 }

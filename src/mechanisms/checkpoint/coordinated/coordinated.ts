@@ -257,7 +257,7 @@ function unhandled(_member: string, error: unknown): void {
 }
 
 function checkObjects(objects: Readonly<Record<string, unknown>>): void {
-  const entries = Object.entries(objects)
+  const entries = Object.entries(objects ?? {})
   if (entries.length === 0 || entries.length > MAX_MEMBERS)
     throw usage(`The set has ${entries.length} objects: expected 1 to ${MAX_MEMBERS} by name, as in coordinated({ anna, bert }).`)
   const odd = entries.find(([, object]) => typeof object !== 'object' || object === null)

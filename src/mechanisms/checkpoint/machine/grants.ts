@@ -4,10 +4,12 @@
  * Boundary: data, and notes.
  */
 import type { Context } from '../../../log/machine.ts'
-import { pump } from './messages.ts'
+import { pump, tell } from './messages.ts'
 import type { Grant } from './protocol.ts'
 import { tellDiscards, tellReleased } from './saving.ts'
 import { isNew, type Member, namesOf } from './state.ts'
+import { wantsOf } from './waiting.ts'
+import type { World } from './world.ts'
 
 export function grantOf(member: Member, { position }: Context): Grant {
   const { group, place, checkpoints, mailbox } = member
@@ -18,11 +20,15 @@ export function grantOf(member: Member, { position }: Context): Grant {
 }
 
 /** What a proxy has to hear that begins, or begins anew, from a checkpoint. */
-export function tellAgain(member: Member, context: Context): void {
+export function tellAgain({ state }: World, member: Member, context: Context): void {
   tellDiscards(member, context)
   tellReleased(member, member.released, context)
   member.behind = member.group.markers
     .filter((position) => position > member.delivered)
     .map((position) => ({ kind: 'marker', position }))
   pump(member, context)
+  const { group, place } = member
+  const isAsked = wantsOf('ask', place)
+  const asked = [...state.waiters.values()].some((waiter) => waiter.group === group.id && isAsked(waiter.want))
+  if (asked) tell(member, context, ['checkpoint.please', group.id, place])
 }

@@ -49,7 +49,7 @@ export function admit(
     const names = namesOf(group)
     tellOthers(group, member, context, (other) => ['checkpoint.names', group.id, other.place, names])
   }
-  tellAgain(member, context)
+  tellAgain(world, member, context)
   memberChanged(member, 'joined', context)
   return undefined
 }

@@ -6,10 +6,10 @@
 import type { Context } from '../../../log/machine.ts'
 import { tell, tellOthers } from './messages.ts'
 import { excuse } from './recording.ts'
-import { deleted } from './refusals.ts'
+import { deleted, unknownMember } from './refusals.ts'
 import { forgetCallers } from './requests.ts'
 import { type Group, type Member, namesOf, recount } from './state.ts'
-import { answer } from './waiting.ts'
+import { answer, wantsOf } from './waiting.ts'
 import { memberChanged, type World } from './world.ts'
 
 /** Its messages in the logs of others come from nobody from here on. */
@@ -24,6 +24,7 @@ export function removeMember(world: World, member: Member, context: Context): vo
   group.bySlot[slot] = undefined
   group.graph.leave(slot)
   recount(group)
+  answer(world, group, context, wantsOf('ask', place), unknownMember(group, name))
   const names = namesOf(group)
   tellOthers(group, null, context, (other) => ['checkpoint.names', group.id, other.place, names])
   memberChanged(member, 'left', context)

@@ -15,7 +15,7 @@ import { admit } from './joining.ts'
 import { pump, tell } from './messages.ts'
 import { HALT_MS, type Mail, type WireLine } from './protocol.ts'
 import { restartSnapshots } from './recording.ts'
-import { rolledBack } from './refusals.ts'
+import { noProxy, rolledBack } from './refusals.ts'
 import { giveBack, withdrawFrom } from './requests.ts'
 import { collect, discard } from './saving.ts'
 import { type Group, isNew, type Member, recount } from './state.ts'
@@ -66,16 +66,17 @@ export function haltIsDue(world: World, group: Group, context: Context): void {
 }
 
 /** The proxy goes. */
-function dismiss({ state }: World, member: Member, why: 'late' | 'wedged', reason: string, context: Context): void {
+function dismiss(world: World, member: Member, why: 'late' | 'wedged', reason: string, context: Context): void {
   tell(member, context, ['checkpoint.over', member.group.id, member.place, why, reason])
-  lose(member)
-  state.attach(member, null)
+  lose(world, member, context)
 }
 
 /** What belongs to a proxy goes with it. */
-function lose(member: Member): void {
+function lose(world: World, member: Member, context: Context): void {
+  world.state.attach(member, null)
   member.halt = 'no'
   member.behind = []
+  answer(world, member.group, context, wantsOf('ask', member.place), noProxy(member))
 }
 
 /** The session of these proxies has ended. */
@@ -83,8 +84,7 @@ export function lost(world: World, members: Iterable<Member>, context: Context):
   const groups = new Map<Group, Member[]>()
   // The same order on every replica, whatever the history of its sets.
   for (const member of [...members].sort((a, b) => a.group.id - b.group.id || a.place - b.place)) {
-    world.state.attach(member, null)
-    lose(member)
+    lose(world, member, context)
     reportMember(world, member, 'crashed', {}, context)
     memberChanged(member, 'lost', context)
     const others = groups.get(member.group)
@@ -136,7 +136,7 @@ function complete(world: World, group: Group, context: Context): void {
   for (const member of members) member.mailbox.filter((mail) => !isGhost(line, mail))
   for (const member of members) undo(world, member, cut[member.slot]!, context)
   recount(group)
-  for (const member of members) resume(member, cut[member.slot]!, line, context)
+  for (const member of members) resume(world, member, cut[member.slot]!, line, context)
   const named = namedLine(group, cut)
   reportGroup(world, group, 'rolled-back', { epoch: group.epoch, line: named }, context)
   context.changed(CHECKPOINT_TOPIC, 'line', { group: group.name, epoch: group.epoch, line: named })
@@ -198,7 +198,7 @@ function discardLater(member: Member, gone: Member['checkpoints'], context: Cont
   member.session = session
 }
 
-function resume(member: Member, to: number | 'current', line: WireLine, context: Context): void {
+function resume(world: World, member: Member, to: number | 'current', line: WireLine, context: Context): void {
   const { group, place } = member
   if (member.session === null) return
   if (to === 'current') {
@@ -207,5 +207,5 @@ function resume(member: Member, to: number | 'current', line: WireLine, context:
     return
   }
   tell(member, context, ['checkpoint.rollback', group.id, place, grantOf(member, context)])
-  tellAgain(member, context)
+  tellAgain(world, member, context)
 }

@@ -175,6 +175,7 @@ export class Incarnation implements ScopedObject {
     this.retire()
     this.#out.gate.refuse(reason)
     this.#wishes.reject(reason)
+    this.#marks.reject(reason)
     for (const go of [...this.#whenGoing.splice(0), ...this.#whenArrived.splice(0)]) go()
     outside(() => this.#abort.abort(reason))
   }
@@ -199,7 +200,7 @@ export class Incarnation implements ScopedObject {
   /** Protocol `cut`: a checkpoint before the first message behind this position. */
   marker(position: number): void {
     this.#marked = new Promise<void>((resolve, reject) => {
-      this.#marks.add(position, () => this.#wishes.push([{ cause: 'forced', resolve, reject }]))
+      this.#marks.add({ position, reject, act: () => this.#wishes.push([{ cause: 'forced', resolve, reject }]) })
     })
     void this.#out.unheard(this.#marked)
     this.schedule()
@@ -207,15 +208,14 @@ export class Incarnation implements ScopedObject {
 
   /** The state before the first message behind this position, for a snapshot. */
   record(snapshot: number, position: number): void {
-    this.#marks.add(position, () => {
-      this.#takeTurn(async () => {
-        const bytes = await this.#states.recorded(await this.#taken())
-        await this.#going()
-        void this.#out.unheard(this.#out.say('checkpoint.recorded', [snapshot, bytes]))
-        this.#goOn()
-        return undefined
-      })
-    })
+    const record = async () => {
+      const bytes = await this.#states.recorded(await this.#taken())
+      await this.#going()
+      void this.#out.unheard(this.#out.say('checkpoint.recorded', [snapshot, bytes]))
+      this.#goOn()
+      return undefined
+    }
+    this.#marks.add({ position, act: () => this.#takeTurn(record) })
     this.schedule()
   }
 
@@ -238,11 +238,27 @@ export class Incarnation implements ScopedObject {
     return this.#marked
   }
 
-  /** Resolves when everything that has happened to it is saved. */
+  /** Resolves when everything is saved that has happened to it, and that was on its way to it at the call. */
   async settle(): Promise<void> {
     // What it was given before, and is given again now, is part of it.
     while (!this.#arrived && !this.#over) await new Promise<void>((go) => this.#whenArrived.push(go))
+    await this.#catchUp()
     if (this.#out.dirty || !this.#wishes.isEmpty || this.#busy) await this.#wish('asked')
+  }
+
+  /** The answer comes after all mail that there was; where that is more than fits the window, the next one after more of it. */
+  async #catchUp(): Promise<void> {
+    let upTo = 0
+    let before: number
+    do {
+      await this.#going()
+      before = this.#out.delivered
+      await this.#out.say('checkpoint.heard', [before])
+      upTo ||= this.#port.durablePosition
+      const passed = this.#marks.passed(upTo)
+      this.schedule()
+      await passed
+    } while (before < this.#out.delivered && this.#out.delivered < upTo)
   }
 
   /** `signal` withdraws the operation. Rejects where it does not come about; then the member goes on. */

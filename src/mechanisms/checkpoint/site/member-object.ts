@@ -122,7 +122,9 @@ export function checkObject(object: unknown, member: string): asserts object is 
   const made = object as Partial<Record<string, unknown>> | null
   const needed = ['save', 'restore', 'receive'] as const
   const missing = needed.filter((name) => typeof made !== 'object' || typeof made?.[name] !== 'function')
-  if (missing.length === 0) return
-  const text = `The factory of the member ${member} made something without ${missing.join(', ')}: expected an object with save(), restore(state) and receive(message, from).`
+  const odd = (['output', 'discard'] as const).filter((name) => !['undefined', 'function'].includes(typeof made?.[name]))
+  if (missing.length === 0 && odd.length === 0) return
+  const without = missing.length > 0 ? `without ${missing.join(', ')}` : `whose ${odd.join(', ')} is no method`
+  const text = `The factory of the member ${member} made something ${without}: expected an object with save(), restore(state) and receive(message, from), and output(payload, info) and discard(ref) if it has them.`
   throw new PerdureError('PERDURE_E_USAGE', text)
 }

@@ -41,7 +41,10 @@ export interface Member extends AsyncDisposable {
   space(name: string): MemberSpace
   /** Calls a method of an object group when nothing can undo it any more; what it answers the object is given as a message. As `Self.call`. */
   call<T extends object, M extends MethodOf<T>>(group: T, method: M, ...args: ArgumentsOf<T[M]>): Promise<number>
-  /** Leaves the group for good, once nothing that it has done can be undone any more. */
+  /**
+   * Leaves the group for good, once it was given what had been sent to it before, and nothing that it has done can be undone any more.
+   * What comes while it is leaving is given to nobody.
+   */
   leave(options?: WaitOptions): Promise<void>
   /** Throws the object away: the member is dead until somebody joins it. Idempotent. */
   close(): Promise<void>
@@ -169,7 +172,7 @@ export class JoinedMember implements Member, ProxyOwner {
         }
       },
       checkpoint: () => unheard(this.#checkpoint(incarnation)),
-      output: (payload) => unheard((async () => output(incarnation, ['output', messageOf(payload)]))()),
+      output: (payload) => rejecting(() => output(incarnation, ['output', messageOf(payload)])),
       space: (name) => spaceOf(name, { record: (out) => output(incarnation, out), ask: (request) => ask(incarnation, request) }),
       call: (group, method, ...args) => rejecting(() => output(incarnation, callOf(group, method, args))),
     }

@@ -175,7 +175,7 @@ export class MemberProxy {
 
   #broken(incarnation: Incarnation, message: number | null, reason: string): void {
     incarnation.abandon(new PerdureError('PERDURE_E_REVOKED', `The object of this member was thrown away: ${reason}.`))
-    this.#owner.warn(`${reason}; the object is thrown away and built again from a checkpoint`)
+    this.#owner.warn(`${reason.replace(/\.$/, '')}; the object is thrown away and built again from a checkpoint`)
     if (incarnation !== this.#incarnation) return
     this.#broke = [message, reason]
     if (!incarnation.halted) this.#failNow()

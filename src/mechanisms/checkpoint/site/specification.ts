@@ -25,7 +25,10 @@ const DEFAULT_LAG: LagPolicy = { undoneMs: 5_000, undoneMessages: 10_000, logByt
 const MAX_LAG_BYTES = 1024 * 1024 * 1024
 
 /** Throws `PERDURE_E_USAGE`. */
-export function specificationOf({ protocol = 'exact', lag = {} }: CheckpointGroupOptions): GroupSpec {
+export function specificationOf(options: CheckpointGroupOptions): GroupSpec {
+  if (!isRecord(options)) throw usage(`The options of the group are ${String(options)}: expected { protocol?, lag? }.`)
+  const { protocol = 'exact', lag = {} } = options
+  if (!isRecord(lag)) throw usage(`lag is ${String(lag)}: expected { ${Object.keys(DEFAULT_LAG).join('?, ')}? }.`)
   if (!PROTOCOLS.includes(protocol)) {
     const why = (protocol as string) === 'bare' ? ' It cannot tell where a recovery may go back to.' : ''
     throw usage(`protocol is ${String(protocol)}: expected one of ${PROTOCOLS.join(', ')}.${why}`)
@@ -39,6 +42,10 @@ export function specificationOf({ protocol = 'exact', lag = {} }: CheckpointGrou
     throw usage(`logBytes of lag is ${lag.logBytes}: at most ${MAX_LAG_BYTES} are possible.`)
   const given = Object.fromEntries(Object.entries(lag).filter(([, bound]) => bound !== undefined))
   return { protocol, lag: { ...DEFAULT_LAG, ...given } }
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 export function usage(message: string): PerdureError {

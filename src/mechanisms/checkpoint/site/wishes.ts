@@ -44,13 +44,26 @@ export class Wishes {
 interface Mark {
   readonly position: number
   readonly act: () => void
+  /** The object was thrown away before. */
+  readonly reject?: (error: unknown) => void
 }
 
 export class Marks {
-  readonly #marks: Mark[] = []
+  #marks: Mark[] = []
 
-  add(position: number, act: () => void): void {
-    this.#marks.push({ position, act })
+  add(mark: Mark): void {
+    this.#marks.push(mark)
+  }
+
+  /** Resolves when nothing up to this position is left. */
+  passed(position: number): Promise<void> {
+    return new Promise((resolve, reject) => this.add({ position, act: resolve, reject }))
+  }
+
+  reject(error: unknown): void {
+    const marks = this.#marks
+    this.#marks = []
+    for (const { reject } of marks) reject?.(error)
   }
 
   /** Takes out what is due before a message at this position; undefined: before nothing. */

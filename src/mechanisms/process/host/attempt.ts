@@ -55,14 +55,6 @@ const QUIET_IN_A_ROW = 256
 /** A long replay says how far it is after so many replies: some dozen times for the longest journal. */
 const PROGRESS_EVERY = 2_048
 
-export interface IssueOptions {
-  readonly signal?: AbortSignal | undefined
-  /** What must have been stored before the operation is sent. Answers its body if that is known only then. */
-  readonly upload?: Promise<unknown> | undefined
-  /** Makes of the answer what the body is given. */
-  readonly present?: ((answer: unknown) => unknown) | undefined
-}
-
 export class Attempt {
   readonly identity: AttemptIdentity
   readonly port: AttemptPort
@@ -278,7 +270,7 @@ export class Attempt {
   // Operations
 
   /** Issues an operation of the body. Throws nothing: what is wrong rejects. */
-  issue(kind: string, args: readonly unknown[], options: IssueOptions = {}): Promise<unknown> {
+  issue(kind: string, args: readonly unknown[], options: IssueDetails = {}): Promise<unknown> {
     return this.#admitted(() => {
       if (kind !== 'space.out') return this.#issue(kind, args, options)
       this.#quietInARow += 1

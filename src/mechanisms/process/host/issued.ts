@@ -19,10 +19,12 @@ export interface Issued {
   readonly promise: Promise<unknown>
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
+  /** What must have been stored before the operation is sent. Answers its body if that is known only then. */
   readonly upload?: Promise<unknown> | undefined
   readonly step?: StepTask | undefined
   readonly alternatives?: ReadonlyMap<string, Issued> | undefined
   readonly signal?: AbortSignal | undefined
+  /** Makes of the answer what the body is given. */
   readonly present?: ((answer: unknown) => unknown) | undefined
 }
 

@@ -7,7 +7,7 @@ import { SeededRandom } from '../../../../src/testing/seeded-random.ts'
 import { greatestLine, useless } from '../judge.ts'
 import { type Mishap, type World, worldOf } from './world.ts'
 
-const SEEDS = Number(process.env.PERDURE_ATTACHED_SEEDS ?? 100)
+const SEEDS = Number(process.env.PERDURE_ATTACHED_SEEDS ?? 40)
 const STEPS = 120
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 

@@ -139,6 +139,20 @@ describe('the store in a folder', () => {
     expect(await (await opened()).read()).toEqual([record(1), record(2)])
   })
 
+  test('with a damaged line in the middle is refused, and nothing of it is lost', async () => {
+    const store = await opened()
+    await store.append(record(1))
+    const path = join(folder, 'member.log')
+    await appendFile(path, '{"kind":"mess\n')
+    await store.append(record(2))
+    const before = await readFile(path, 'utf8')
+    await expect(opened()).rejects.toMatchObject({
+      code: 'PERDURE_E_CORRUPT',
+      message: expect.stringContaining('line 2, is damaged'),
+    })
+    expect(await readFile(path, 'utf8')).toBe(before)
+  })
+
   test('is rewritten as a whole, and what is appended meanwhile comes after it', async () => {
     const store = await opened()
     await store.append(record(1))

@@ -191,6 +191,28 @@ describe('somebody who asks for a checkpoint', () => {
     stage.end(a!.session)
     expect(stage.ask('checkpoint.ask', 'g', 'a')).toBe('PERDURE_E_MEMBER_LOST')
   })
+
+  test('is answered also when the member goes back meanwhile: it is asked again', () => {
+    const stage = new GroupStage()
+    const [a, b] = stage.members('a', 'b')
+    const answer = stage.begin('checkpoint.ask', 'g', 'a')
+    stage.recover('a')
+    b!.readAll()
+    expect(a!.notes.map(([kind]) => kind)).toContain('checkpoint.please')
+    stage.settle()
+    expect(answer.value).toBe(1)
+  })
+
+  test('is told when the member loses its proxy meanwhile, or leaves', () => {
+    for (const lose of ['end', 'leave'] as const) {
+      const stage = new GroupStage()
+      const [a] = stage.members('a')
+      const answer = stage.begin('checkpoint.ask', 'g', 'a')
+      if (lose === 'end') stage.end(a!.session)
+      else stage.issue(a!.session, 'checkpoint.leave', [1, a!.place, 0])
+      expect(answer.value).toBe(lose === 'end' ? 'PERDURE_E_MEMBER_LOST' : 'PERDURE_E_UNKNOWN_MEMBER')
+    }
+  })
 })
 
 test('a grant carries the state of the rule as it was saved', () => {

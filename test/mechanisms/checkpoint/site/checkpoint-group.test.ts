@@ -2,7 +2,11 @@
 import { open } from 'perdure'
 import { type CheckpointedObject, checkpointGroup, type Self } from 'perdure/checkpoint'
 import { describe, expect, test } from 'vitest'
+import { WINDOW } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
 import { eventually, Scene, Shelf } from './scene.ts'
+
+/** In which checkpoints are taken alone, at markers, and together. */
+const PROTOCOLS = ['exact', 'cut', 'koo-toueg'] as const
 
 const codeOf = (error: unknown) => (error as { readonly code?: unknown }).code
 
@@ -77,7 +81,7 @@ describe('messages', () => {
 
 describe('a group', () => {
   test('of the same name and options is the same, of other options refused', async () => {
-    await using scene = await Scene.open({ protocol: 'bcs' })
+    await using scene = await Scene.open({ protocol: 'bcs', lag: {} })
     await scene.join('a')
     const same = await checkpointGroup(scene.site, 'bank', { protocol: 'bcs' })
     await same.send('a', { text: 'x' })
@@ -91,6 +95,10 @@ describe('a group', () => {
     ['a protocol nobody knows', 'bank', { protocol: 'paxos' }, 'PERDURE_E_USAGE'],
     ['a lag of no option', 'bank', { lag: { seconds: 1 } }, 'PERDURE_E_USAGE'],
     ['a lag of nothing', 'bank', { lag: { undoneMs: 0 } }, 'PERDURE_E_USAGE'],
+    ['a lag that is a number', 'bank', { lag: 5_000 }, 'PERDURE_E_USAGE'],
+    ['a lag that is null', 'bank', { lag: null }, 'PERDURE_E_USAGE'],
+    ['options that are null', 'bank', null, 'PERDURE_E_USAGE'],
+    ['options that are a word', 'bank', 'bcs', 'PERDURE_E_USAGE'],
   ])('with %s is refused', async (_, name, options, code) => {
     await using site = await open('memory:')
     expect(await refusalOf(checkpointGroup(site, name, options as never))).toBe(code)
@@ -115,6 +123,14 @@ describe('join', () => {
   ])('with %s is refused', async (_, name, factory, code) => {
     await using scene = await Scene.open()
     expect(await refusalOf(scene.group.join(name, factory as never))).toBe(code)
+  })
+
+  test('of an object whose output is no method is refused, as it was before anything is put out', async () => {
+    await using site = await open('memory:', { hear: () => undefined })
+    const group = await checkpointGroup(site, 'bank')
+    const object = { save: () => 1, restore: () => undefined, receive: () => undefined, output: 'printer' }
+    const joining = group.join('a', () => object as never)
+    await expect(joining).rejects.toMatchObject({ message: expect.stringContaining('whose output is no method') })
   })
 
   test('of a member that lives is refused', async () => {
@@ -211,6 +227,46 @@ describe('a member', () => {
     await scene.group.send('a', { text: 'a new one' })
     await scene.knows({ a: ['a new one'], b: ['bye'] })
   })
+
+  test.each(PROTOCOLS)('(%s) is given what was sent to it before it leaves, however much', async (protocol) => {
+    await using scene = await Scene.open({ protocol })
+    await scene.join('a')
+    const given: unknown[] = []
+    const object = { save: () => given.length, restore: () => undefined, receive: (message: unknown) => void given.push(message) }
+    const leaver = await scene.group.join('leaver', () => object)
+    const sent = Array.from({ length: WINDOW + 3 }, (_, n) => n)
+    await Promise.all(sent.map((n) => scene.member('a').send('leaver', n)))
+    await leaver.leave()
+    expect(given).toEqual(sent)
+  })
+
+  test.each(PROTOCOLS)(
+    '(%s) whose object is thrown away before a checkpoint is taken takes it with the next one',
+    async (protocol) => {
+      await using scene = await Scene.open({ protocol })
+      let hangs = true
+      const object = () => ({
+        save: () => 1,
+        restore: () => undefined,
+        receive() {
+          if (!hangs) return undefined
+          hangs = false
+          return new Promise<void>(() => undefined)
+        },
+      })
+      const member = await scene.group.join('a', object)
+      for (const n of [1, 2]) await scene.group.send('a', n)
+      await eventually(() => hangs).toBe(false)
+      const saving = member.checkpoint()
+      // It is asked for in an entry, or a note; then the object goes.
+      await scene.group.recoveryLine(['a'])
+      await scene.group.recover(['a'])
+      await saving
+      const closing = member.checkpoint()
+      await member.close()
+      await closing.catch((error) => expect(error).toMatchObject({ code: 'PERDURE_E_CLOSED' }))
+    },
+  )
 
   test('checkpoint() inside its own receive does not wait for itself', async () => {
     await using scene = await Scene.open()

@@ -1,13 +1,15 @@
 /** The duties of a proxy, each at the moment at which it matters. */
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../../src/clock.ts'
+import { PerdureError } from '../../../../src/errors.ts'
 import { encode } from '../../../../src/log/codec/codec.ts'
 import { HEARD_EVERY } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
-import { Diary, mailOf, ScriptedService, sentBy, turns } from './scripted-service.ts'
-
-type Options = ConstructorParameters<typeof ScriptedService>[1]
+import { JoinedMember, type MemberHome } from '../../../../src/mechanisms/checkpoint/site/member.ts'
+import type { ObjectFactory, Self } from '../../../../src/mechanisms/checkpoint/site/member-object.ts'
+import { Diary, mailOf, type ScriptedOptions, ScriptedService, sentBy, turns } from './scripted-service.ts'
 
 /** A proxy whose object is built, and its diary. */
-async function begin(options: Options = {}, change: (diary: Diary) => void = () => undefined) {
+async function begin(options: ScriptedOptions = {}, change: (diary: Diary) => void = () => undefined) {
   const lines: unknown[] = []
   const service = new ScriptedService((self) => {
     const diary = new Diary(self, lines)
@@ -323,6 +325,48 @@ describe('a rollback', () => {
     expect(aborted).toBe(false)
     await noted
     expect(aborted).toBe(true)
+  })
+})
+
+describe('a member that has not halted in time', () => {
+  test('gets a new proxy, its object is over, and what the program has asked the member meanwhile is done by the next one', async () => {
+    const selves: Self[] = []
+    const factory: ObjectFactory = (self) => {
+      selves.push(self)
+      return new Diary(self, [])
+    }
+    const warnings: string[] = []
+    const services: ScriptedService[] = []
+    const seat = (grant: NonNullable<ScriptedOptions['grant']>) =>
+      void services.push(new ScriptedService(factory, { grant, member }))
+    // As the hosting of the site does it.
+    const home: MemberHome = {
+      clock: systemClock,
+      warn: (_, text) => void warnings.push(text),
+      close: async () => undefined,
+      again: () => services[0]?.proxy.destroy(new PerdureError('PERDURE_E_REVOKED', 'The service has given up on it.')),
+    }
+    const recipe = { group: 'g', member: 'a', protocol: 'exact', factory, maxTurnMs: 30_000 } as const
+    const member: JoinedMember = new JoinedMember(recipe, home)
+    seat({})
+    await turns()
+    await services[0]!.note(['over', 'late', 'it has not halted within 5000 ms'])
+    expect(warnings).toEqual([expect.stringMatching(/given up on it \(it has not halted within 5000 ms\); it joins again/)])
+    expect(selves[0]!.signal.aborted).toBe(true)
+    await expect(selves[0]!.send('b', 'zombie')).rejects.toMatchObject({ code: 'PERDURE_E_REVOKED' })
+    const [sending, saving] = [member.send('b', 'hello'), member.checkpoint()]
+    await turns()
+    expect([services[0]!.issued, member.ended]).toEqual([[], undefined])
+    seat({ epoch: 4, index: 2, state: { kind: 'inline', bytes: encode('state 2') } })
+    await turns()
+    expect(sentBy(services[1]!)).toEqual(['hello'])
+    await services[1]!.answer('send', 300)
+    await services[1]!.answer('save', true)
+    expect([await sending, await saving]).toEqual([300, undefined])
+    expect(services[1]!.said.map(([name, epoch]) => [name, epoch])).toEqual([
+      ['send', 4],
+      ['save', 4],
+    ])
   })
 })
 

@@ -8,11 +8,20 @@ import { decode, encode } from '../../../../src/log/codec/codec.ts'
 import type { Connection } from '../../../../src/log/connection.ts'
 import type { Grant, GroupProtocol, Mail, ProxyNote } from '../../../../src/mechanisms/checkpoint/machine/protocol.ts'
 import type { Incarnation } from '../../../../src/mechanisms/checkpoint/site/incarnation.ts'
+import type { JoinedMember } from '../../../../src/mechanisms/checkpoint/site/member.ts'
 import type { CheckpointedObject, ObjectFactory, Self } from '../../../../src/mechanisms/checkpoint/site/member-object.ts'
 import { MemberProxy, type ProxyOwner } from '../../../../src/mechanisms/checkpoint/site/proxy.ts'
 
 const GROUP = 1
 const PLACE = 0
+
+export interface ScriptedOptions {
+  readonly protocol?: GroupProtocol
+  readonly grant?: Partial<Grant>
+  readonly maxTurnMs?: number
+  /** Who has joined; by default only the service looks. */
+  readonly member?: JoinedMember
+}
 
 interface Issued {
   readonly name: string
@@ -30,7 +39,10 @@ export class ScriptedService {
   #position = 100
   self: Self | undefined
 
-  constructor(factory: ObjectFactory, { protocol = 'exact' as GroupProtocol, grant = {}, maxTurnMs = 30_000 } = {}) {
+  constructor(
+    factory: ObjectFactory,
+    { protocol = 'exact' as GroupProtocol, grant = {}, maxTurnMs = 30_000, member }: ScriptedOptions = {},
+  ) {
     const service = this
     const connection = {
       get durablePosition() {
@@ -42,7 +54,7 @@ export class ScriptedService {
           new Promise((answer) => this.issued.push({ name: name.slice('checkpoint.'.length), args, answer })),
       },
     } as unknown as Connection
-    const owner: ProxyOwner = {
+    const owner: ProxyOwner = member ?? {
       recipe: { group: 'g', member: 'a', protocol, factory, maxTurnMs },
       selfOf: (incarnation) => service.#selfOf(incarnation),
       began: () => undefined,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { space } from 'perdure'
 import { type CheckpointedObject, External, external, type Self } from 'perdure/checkpoint'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { INLINE_BYTES } from '../../../../src/mechanisms/checkpoint/site/states.ts'
 import { eventually, Scene } from './scene.ts'
 
@@ -261,6 +261,31 @@ describe('an output', () => {
         .catch(codeOf),
     ).toBe('PERDURE_E_USAGE')
     expect(() => scene.member('a').space('../x')).toThrow('cannot name a space')
+  })
+
+  test('that is no value is refused to the object that awaits it, and breaks the program that does not, as a message does', async () => {
+    await using scene = await Scene.open()
+    const refusals: unknown[] = []
+    const broken: unknown[] = []
+    // The runner would take it for a failure of the test.
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', (reason) => void broken.push(codeOf(reason)))
+    onTestFinished(() => {
+      process.removeAllListeners('unhandledRejection')
+      for (const other of others) process.on('unhandledRejection', other)
+    })
+    await scene.group.join('a', (self) => ({
+      save: () => null,
+      restore: () => undefined,
+      async receive() {
+        refusals.push(await self.output(() => 1).catch(codeOf), await self.send('a', () => 1).catch(codeOf))
+        void self.output(() => 1)
+        void self.send('a', () => 1)
+      },
+    }))
+    await scene.group.send('a', 'go')
+    await eventually(() => refusals).toEqual(['PERDURE_E_VALUE', 'PERDURE_E_VALUE'])
+    await eventually(() => broken).toEqual(['PERDURE_E_VALUE', 'PERDURE_E_VALUE'])
   })
 })
 
