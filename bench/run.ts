@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeResults } from '../scripts/results.mjs'
 import { ariel } from './ariel.ts'
+import { explore } from './ariel-explore.ts'
 import { blocks } from './blocks.ts'
 import { checkpoints } from './checkpoints.ts'
 import { drawn } from './curve.ts'
@@ -54,6 +55,7 @@ const BENCHES: readonly Bench[] = [
   blocked,
   checkpoints,
   ariel,
+  explore,
 ]
 
 /** Benches of single parts, which print tables of their own; only when asked for by name. */
@@ -63,7 +65,7 @@ const PARTS: Readonly<Record<string, string>> = { codec: 'codec.bench.ts', log: 
 const LONG: readonly Bench[] = [bounded, soak]
 
 /** Take more than a minute. */
-const SLOW: readonly Bench[] = [...LONG, checkpoints]
+const SLOW: readonly Bench[] = [...LONG, checkpoints, explore]
 
 /** A bench that takes longer hangs. */
 const BENCH_MS = 120_000

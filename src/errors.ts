@@ -50,6 +50,7 @@ export const ERRORS = {
   PERDURE_E_RECOVERY_BLOCK: 'no alternate of a recovery block passed the acceptance test',
   PERDURE_E_REVOKED: 'an attempt that was given up still tried to do something',
   PERDURE_E_RUN_LOST: 'the process of a run of layer none died',
+  PERDURE_E_SCRIPT: 'a script of ariel that a program holds has errors',
   PERDURE_E_SESSION_LOST: 'the connection to the site was lost; the outcome of what was under way is unknown',
   PERDURE_E_SLOW_READER: 'a watcher was told of changes faster than it read them',
   PERDURE_E_STALE: 'an operation came from an owner that has been replaced',

@@ -43,11 +43,7 @@ export class AlphaCount {
 
   constructor(filter: AlphaFilter = NO_FILTER, state?: AlphaState) {
     this.#filter = filter
-    if (state === undefined) return
-    this.#afterError = state.afterError
-    this.#successes = state.successes
-    this.#periods = state.periods
-    this.#errorUs = state.errorUs
+    this.restore(state)
   }
 
   get filter(): AlphaFilter {
@@ -85,6 +81,14 @@ export class AlphaCount {
     this.#successes = 0
     this.#periods = 0
     this.#errorUs = atUs
+  }
+
+  /** Without a state: as it was at first. */
+  restore(state: AlphaState | undefined): void {
+    this.#afterError = state?.afterError ?? 0
+    this.#successes = state?.successes ?? 0
+    this.#periods = state?.periods ?? 0
+    this.#errorUs = state?.errorUs ?? 0
   }
 
   snapshot(): AlphaState {

@@ -6,6 +6,8 @@
  *     if (compiled.ok) process.stdout.write(actionLines(dryRun(compiled, history)))
  *     else for (const found of compiled.diagnostics) print(describe(found, 'plant.ariel'))
  *
+ *     const policy = ariel`IF [ FAULTY T${PUMP} ] THEN RESTART T${PUMP} FI`
+ *
  * Boundary: what `perdure/ariel` exports. Pure: files come in through `include`.
  */
 
@@ -37,6 +39,7 @@ export type { PersistentFault } from './explore-future.ts'
 export { type Formatted, format } from './fmt.ts'
 export { type History, type HistoryEvent, readHistory } from './history.ts'
 export { historyLines } from './history-lines.ts'
+export { ariel, type CompiledPolicy } from './policy-tag.ts'
 export {
   type PolicyCase,
   type PolicyCaseResult,

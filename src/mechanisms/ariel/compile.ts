@@ -21,7 +21,10 @@ import type { Script } from './syntax.ts'
 import { warnOfSection, warnOfUnused } from './warnings.ts'
 
 export interface CompileOptions {
-  /** The text of an included file, by its path as written; undefined if there is none (A011). Default: there are none. */
+  /**
+   * The text of an included file, by its path as written; undefined, or an error of the file system that says so, if there is none (A011).
+   * Default: there are none.
+   */
   readonly include?: (path: string) => string | undefined
   /** SPEC 8, `--classic`: A012 for groups, A013 and A030 are warnings. Default false. */
   readonly classic?: boolean
@@ -69,7 +72,8 @@ export function analyse(script: string, options: CompileOptions): Analysis {
   const plant = configure(tree, source, declarations, reports)
   checkOrder(tree, reports, severity)
   for (const statement of tree.statements) if (statement.kind === 'section') checkSection(statement, declarations, reports)
-  declarations.settle(tree.lostDeclaration ? 'incomplete' : 'complete')
+  if (tree.lost.some(({ word }) => DECLARING.has(word))) declarations.lose()
+  declarations.settle()
   if (reports.errors === 0) {
     warn(tree, declarations, reports)
     checkTimeouts(plant, reports)
@@ -77,14 +81,17 @@ export function analyse(script: string, options: CompileOptions): Analysis {
   return { tree, source, reports, declarations, plant }
 }
 
+/** First words of the statements that declare tasks and groups. */
+const DECLARING: ReadonlySet<string> = new Set(['TASK', 'GROUP', 'LOGICAL'])
+
 function readIncludes(tree: Script, { include }: CompileOptions, reports: Reports): Symbols {
   const definitions = new Map<string, Definition>()
   const read = new Set<string>()
-  let missing = false
+  let missing = tree.lost.some(({ word }) => word === 'INCLUDE')
   for (const statement of tree.statements) {
     if (statement.kind !== 'include' || read.has(statement.path.text)) continue
     const path = statement.path.text
-    const text = include?.(path)
+    const text = include && textOf(path, include)
     if (text === undefined) {
       missing = true
       reports.add('A011', statement.path, `the file "${path}" is not found: give its path relative to this script`)
@@ -96,14 +103,27 @@ function readIncludes(tree: Script, { include }: CompileOptions, reports: Report
   return new Symbols(definitions, reports, missing ? 'incomplete' : 'complete')
 }
 
+/** Codes of the errors with which a function of the file system says that there is no such file. */
+const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'EISDIR']
+
+function textOf(path: string, include: (path: string) => string | undefined): string | undefined {
+  try {
+    return include(path)
+  } catch (error) {
+    if (ABSENT.includes((error as { code?: unknown } | null)?.code)) return undefined
+    throw error
+  }
+}
+
 /** A030: configuration comes before the first section (SPEC 3). */
 function checkOrder(tree: Script, reports: Reports, severity: 'error' | 'warning'): void {
   const first = tree.statements.find(({ kind }) => kind === 'section')
   if (first === undefined) return
   const related = [{ span: { start: first.start, end: first.start + 'IF'.length }, message: 'the first section is here' }]
-  for (const statement of tree.statements) {
-    if (statement.kind === 'section' || statement.start < first.start) continue
-    reports.add('A030', statement.head, 'configuration after the first section: move it before that', { related, severity })
+  const heads = tree.statements.flatMap((statement) => (statement.kind === 'section' ? [] : [statement.head]))
+  for (const head of [...heads, ...tree.lost]) {
+    if (head.start < first.start) continue
+    reports.add('A030', head, 'configuration after the first section: move it before that', { related, severity })
   }
 }
 

@@ -47,9 +47,10 @@ export interface ReadBlock {
 
 export function configureBlock(block: Block, source: Source, declarations: Declarations, reports: Reports): ReadBlock {
   const number = declarations.symbols.index(block.number)
-  if (number !== undefined && block.tool !== 'STABILIZER' && block.tool !== 'BARRIER') {
-    declarations.block(number)
-    declarations.use('task', block.number)
+  if (number !== undefined) {
+    declarations.block(number, 'task', ...(block.tool === 'WATCHDOG' ? [] : ['group' as const]))
+    // Stabilizers and barriers are counted apart: their number is not that of a task that they would use.
+    if (block.tool !== 'STABILIZER' && block.tool !== 'BARRIER') declarations.useNumber('task', number, block.number)
   }
   checkClauses(block, reports)
   const line = source.lineOf(block.start)
@@ -87,7 +88,8 @@ function checkClauses(block: Block, reports: Reports): void {
     }
   }
   if (block.broken) return
-  const missing = REQUIRED[block.tool].filter(([name, least]) => (counts.get(name) ?? 0) < least)
+  const lost = (name: string): number => block.lost.filter((word) => name.startsWith(word)).length
+  const missing = REQUIRED[block.tool].filter(([name, least]) => (counts.get(name) ?? 0) + lost(name) < least)
   if (missing.length === 0) return
   const expected = missing.map(([name, least]) => (least === 1 ? name : `${name}, at least ${least} times`))
   reports.add('A031', block.head, `${block.tool} lacks a clause: expected ${expected.join(' and ')}`, { expected })

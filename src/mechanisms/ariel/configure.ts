@@ -155,12 +155,7 @@ class Configurator {
     if (read.watchdog !== undefined) this.#watchdogs.push(read.watchdog)
     if (read.tool !== undefined) this.#tools.push(read.tool)
     if (read.filter !== undefined) this.#filters.push(read.filter)
-    if (read.number === undefined) return
-    if (block.tool === 'N-VERSION' && read.tool?.variants !== undefined && !this.#declarations.groups.has(read.number)) {
-      const members = read.tool.variants.map(({ task }) => task)
-      this.#groups.push({ number: read.number, name: `N-VERSION ${read.number}`, members })
-    }
-    if (block.tool !== 'WATCHDOG') return
+    if (read.number === undefined || block.tool !== 'WATCHDOG') return
     const first = this.#watchdogPlaces.get(read.number)
     if (first !== undefined) this.#declarations.twice(`watchdog ${read.number}`, block.number, first)
     else this.#watchdogPlaces.set(read.number, block.number)
@@ -177,13 +172,23 @@ class Configurator {
       ...(this.#defaultAction !== undefined && { defaultAction: this.#defaultAction.action }),
       timeouts: { ...TIMEOUTS, ...Object.fromEntries([...this.#timeouts].map(([name, { us }]) => [name, us])) },
       tasks: tasks.sort(byNumber),
-      groups: this.#groups.sort(byNumber),
+      groups: [...this.#groups, ...this.#groupsOfVersions()].sort(byNumber),
       filters: this.#filters,
       watchdogs: this.#watchdogs,
       tools: this.#tools,
       injections: this.#injections,
     }
     return { topology, roles: this.#roles, defaultAction: this.#defaultAction, timeouts: this.#timeouts }
+  }
+
+  /** SPEC 3.1: a group with the number of each N-version task; a LOGICAL of that number, wherever it stands, goes before it. */
+  #groupsOfVersions(): GroupEntry[] {
+    const groups = new Map<number, GroupEntry>()
+    for (const { tool, number, variants } of this.#tools) {
+      if (tool !== 'n-version' || variants === undefined || groups.has(number) || this.#declarations.groups.has(number)) continue
+      groups.set(number, { number, name: `N-VERSION ${number}`, members: variants.map(({ task }) => task) })
+    }
+    return [...groups.values()]
   }
 
   #defineRoles({ nodes, upTo, role }: Extract<Configuration, { kind: 'roles' }>): void {
@@ -210,11 +215,13 @@ class Configurator {
     const numbers = this.#expand(range)
     const locals = this.#expand(local)
     const host = declarations.symbols.index(node)
-    if (numbers === undefined || locals === undefined || !this.#sameLength(numbers, locals, local)) return
+    if (numbers === undefined) return declarations.lose()
+    if (locals !== undefined) this.#sameLength(numbers, locals, local)
+    // Declared whatever is wrong with the rest of the statement, so that what names these tasks is not reported as well.
     for (const [at, number] of numbers.entries()) {
       const title = range.last === undefined ? name.text : `${name.text}${number}`
-      if (!declarations.declare('task', number, title, range.first)) return
-      this.#tasks.set(number, { number, name: title, node: host ?? -1, local: locals[at] as number })
+      if (!declarations.declare('task', number, title, range.first)) continue
+      this.#tasks.set(number, { number, name: title, node: host ?? -1, local: locals?.[at] ?? -1 })
     }
   }
 
@@ -224,7 +231,8 @@ class Configurator {
     const mailboxes = this.#expand(mailbox)
     const aliases = this.#expand(alias)
     if (numbers === undefined || mailboxes === undefined || aliases === undefined) return
-    if (!this.#sameLength(numbers, mailboxes, mailbox) || !this.#sameLength(numbers, aliases, alias)) return
+    const fits = [this.#sameLength(numbers, mailboxes, mailbox), this.#sameLength(numbers, aliases, alias)]
+    if (fits.includes(false)) return
     for (const [at, number] of numbers.entries()) {
       this.#mailboxes.set(number, { mailbox: mailboxes[at] as number, alias: aliases[at] as number })
     }
@@ -235,7 +243,8 @@ class Configurator {
     declarations.demand('group')
     const numbers = members.map((member) => declarations.use('task', member))
     const number = declarations.symbols.index(numeral)
-    if (number === undefined || !declarations.declare('group', number, name.text, numeral)) return
+    if (number === undefined) return declarations.lose()
+    if (!declarations.declare('group', number, name.text, numeral)) return
     const held = [...new Set(numbers.filter((member) => member !== undefined))]
     this.#groups.push({ number, name: name.text, members: held })
   }

@@ -8,7 +8,7 @@
  *   C1  Every loop around a production moves on by at least one word, or ends.
  *   C2  At the end of input inside a block only A006 is reported: what else is missing there follows from it.
  */
-import { type Reports, type Span, suggestion } from './diagnostics.ts'
+import type { Reports, Span } from './diagnostics.ts'
 import { ALL_SPELLINGS, type Keyword } from './keywords.ts'
 import type { Token } from './scanner.ts'
 
@@ -46,7 +46,12 @@ export class Cursor {
   }
 
   get following(): Token {
-    return this.#tokens[Math.min(this.#at + 1, this.#tokens.length - 1)] as Token
+    return this.ahead(1)
+  }
+
+  /** The word so many words further on; at the end of input the end. */
+  ahead(words: number): Token {
+    return this.#tokens[Math.min(this.#at + words, this.#tokens.length - 1)] as Token
   }
 
   /** End of the word before. */
@@ -100,20 +105,27 @@ export class Cursor {
     return this.tryMark(...marks) ?? this.fail(marks)
   }
 
-  /** Reports the word that stands here as unexpected. */
-  unexpected(expected: readonly string[]): void {
+  /** Reports the word that stands here as unexpected; `unclosed` where it shows that a block was not closed (SPEC 8: `related`). */
+  unexpected(expected: readonly string[], unclosed?: { readonly opener: Span; readonly name: string }): void {
     const token = this.token
     this.#whole = false
+    // A string or symbol that is not closed holds what is missing here, and was reported. An unknown word is a mistake of its own.
+    const swallowed = !token.closed || this.#tokens[this.#at - 1]?.closed === false
+    if (swallowed && token.kind !== 'unknown') return
     if (token.kind === 'end') {
       if (this.#open.length === 0)
         this.reports.add('A004', token, `expected ${listed(expected)}, found the end of input`, { expected })
       return
     }
     const written = `expected ${listed(expected)}`
+    const details = {
+      expected,
+      ...(unclosed !== undefined && { related: [{ span: unclosed.opener, message: `${unclosed.name} was opened here` }] }),
+    }
     if (token.kind === 'unknown') {
-      const hint = suggestion(token.text, ALL_SPELLINGS)
-      this.reports.add('A005', token, `unknown word ${token.text}${hint}: ${written}`, { expected })
-    } else this.reports.add('A004', token, `${written}, found ${shown(token)}`, { expected })
+      const hint = this.reports.suggestion(token.text, ALL_SPELLINGS)
+      this.reports.add('A005', token, `unknown word ${token.text}${hint}: ${written}`, details)
+    } else this.reports.add('A004', token, `${written}, found ${shown(token)}`, details)
   }
 
   fail(expected: readonly string[]): never {
@@ -159,6 +171,23 @@ export class Cursor {
     this.#open.push(opener)
   }
 
+  /**
+   * Runs a production that reads up to a closer. Where the input ends inside it, the absence of the closer is what is reported (C2), and
+   * the production is abandoned.
+   */
+  enclosed<T>(opener: Span, name: string, closer: string, production: () => T): T {
+    this.open(opener)
+    try {
+      const result = production()
+      this.close()
+      return result
+    } catch (error) {
+      if (this.ended) this.leaveOpen(name, closer)
+      else this.close()
+      throw error
+    }
+  }
+
   /** The closer of the innermost block has been read, or its absence reported. */
   close(): void {
     this.#open.pop()
@@ -188,7 +217,7 @@ function shown(token: Token): string {
     case 'symbol':
       return `{${token.text}}`
     default:
-      return token.text
+      return token.short ? token.text.slice(0, 1) : token.text
   }
 }
 

@@ -5,7 +5,7 @@
  *
  * Boundary: pure. Reports A012 and A013.
  */
-import { type Reports, type Span, suggestion } from './diagnostics.ts'
+import type { Reports, Span } from './diagnostics.ts'
 import type { Symbols } from './symbols.ts'
 import type { Numeral, PlainEntity, Text } from './syntax.ts'
 
@@ -26,12 +26,13 @@ export class Declarations {
   readonly #reports: Reports
   readonly #severity: 'error' | 'warning'
   readonly #names = { task: new Map<string, number>(), group: new Map<string, number>() }
-  /** Numbers of blocks, which count as declared (SPEC 8). */
-  readonly #blocks = new Set<number>()
+  /** Numbers of blocks, which count as declared tasks or groups, those of watchdogs as tasks (SPEC 8). */
+  readonly #blocks = { task: new Set<number>(), group: new Set<number>() }
   readonly #named: { readonly scope: Scope; readonly number: number; readonly span: Span }[] = []
   /** SPEC 8: A013 holds for tasks if there is any TASK declaration, for groups if there is any LOGICAL. */
   readonly #strict: { task: boolean; group: boolean } = { task: false, group: false }
   #everyTask = false
+  #complete = true
 
   constructor(symbols: Symbols, reports: Reports, severity: 'error' | 'warning') {
     this.symbols = symbols
@@ -63,8 +64,13 @@ export class Declarations {
     this.#reports.add('A012', second, `${what} is declared twice: keep one of the two`, { related, severity })
   }
 
-  block(number: number): void {
-    this.#blocks.add(number)
+  block(number: number, ...scopes: Scope[]): void {
+    for (const scope of scopes) this.#blocks[scope].add(number)
+  }
+
+  /** A declaration has no good number: what looks undeclared may be what it declares, so that A013 would only say the same again. */
+  lose(): void {
+    this.#complete = false
   }
 
   /** Notes that a number names an entity; whether there is one is checked by `settle`. */
@@ -102,12 +108,12 @@ export class Declarations {
   }
 
   /** Checks all that was named, in the end. */
-  settle(completeness: 'complete' | 'incomplete'): void {
+  settle(): void {
     for (const { scope, number, span } of this.#named) {
       const table = scope === 'task' ? this.tasks : this.groups
       const declared = table.get(number)
       if (declared !== undefined) declared.used = true
-      else if (completeness === 'complete' && this.#strict[scope] && !this.#blocks.has(number)) {
+      else if (this.#complete && this.#strict[scope] && !this.#blocks[scope].has(number)) {
         const message = `${scope} ${number} is not declared: declare it, or name one that is`
         this.#reports.add('A013', span, message, { severity: this.#severity })
       }
@@ -121,7 +127,7 @@ export class Declarations {
   }
 
   #unnamed(kind: string, { text, start, end }: Text, names: Iterable<string>): undefined {
-    const message = `no ${kind} has the name "${text}"${suggestion(text, names)}: use a declared name, or a number`
+    const message = `no ${kind} has the name "${text}"${this.#reports.suggestion(text, names)}: use a declared name, or a number`
     this.#reports.add('A013', { start, end }, message)
     return undefined
   }

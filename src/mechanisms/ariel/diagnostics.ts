@@ -123,12 +123,19 @@ export interface ReportDetails {
   readonly severity?: 'error' | 'warning'
 }
 
+/**
+ * Names that are compared in one run to suggest one: half a second at most. A script with so many unknown names and so many known ones
+ * is no slip of the finger, and looking on would cost the square of its length.
+ */
+const MAX_COMPARISONS = 500_000
+
 /** Collects diagnostics; each code once at each place (D2). */
 export class Reports {
   readonly #source: Source
   readonly #found: { readonly start: number; readonly diagnostic: Diagnostic }[] = []
   readonly #seen = new Set<string>()
   #errors = 0
+  #comparisons = 0
 
   constructor(source: Source) {
     this.#source = source
@@ -160,6 +167,20 @@ export class Reports {
     this.#found.push({ start: span.start, diagnostic })
   }
 
+  /** ` (did you mean X?)`, or nothing. */
+  suggestion(word: string, candidates: Iterable<string>): string {
+    const best = nearest(word, this.#counted(candidates))
+    return best === undefined ? '' : ` (did you mean ${best}?)`
+  }
+
+  *#counted(candidates: Iterable<string>): Iterable<string> {
+    for (const candidate of candidates) {
+      if (this.#comparisons >= MAX_COMPARISONS) return
+      this.#comparisons += 1
+      yield candidate
+    }
+  }
+
   /** Those of included files first, then in the order of the text. */
   inOrder(): Diagnostic[] {
     const rank = (diagnostic: Diagnostic): number => (diagnostic.file === undefined ? 1 : 0)
@@ -173,10 +194,4 @@ export class Reports {
 export function describe(diagnostic: Diagnostic, file: string): string {
   const { line, column, severity, code, message } = diagnostic
   return `${diagnostic.file ?? file}:${line}:${column}: ${severity} ${code}: ${message}`
-}
-
-/** ` (did you mean X?)`, or nothing. */
-export function suggestion(word: string, candidates: Iterable<string>): string {
-  const best = nearest(word, candidates)
-  return best === undefined ? '' : ` (did you mean ${best}?)`
 }

@@ -9,7 +9,7 @@
 import { PerdureError } from '../../errors.ts'
 import { OPCODES, type RCode, type Triplet } from '../../support/backbone/rcode.ts'
 
-const BYTES_PER_INTEGER = 4
+export const BYTES_PER_INTEGER = 4
 const TRIPLET_BYTES: number = 3 * BYTES_PER_INTEGER
 
 /** The line of an instruction of which nobody knows it. */

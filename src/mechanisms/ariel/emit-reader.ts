@@ -8,7 +8,7 @@ import { PerdureError } from '../../errors.ts'
 import { verify } from '../../support/backbone/program.ts'
 import type { RCode, Triplet } from '../../support/backbone/rcode.ts'
 import type { Topology } from '../../support/backbone/topology.ts'
-import { readTriplets } from './emit-binary.ts'
+import { BYTES_PER_INTEGER, readTriplets } from './emit-binary.ts'
 
 const BRACE: number = '{'.charCodeAt(0)
 const BLANK: number = ' '.charCodeAt(0)
@@ -29,9 +29,9 @@ export function readRCode(bytes: Uint8Array): RCode {
   return program
 }
 
-/** Whether a file is meant as r-code, good or damaged, and no script: a script has no zeros in it and does not begin with a brace. */
+/** Whether a file is meant as r-code, good or damaged, and no script: a script begins with no opcode (three zeros in it) and no brace. */
 export function isRCode(bytes: Uint8Array): boolean {
-  return bytes.includes(0) || bytes.find((byte) => byte > BLANK) === BRACE
+  return bytes.subarray(1, BYTES_PER_INTEGER).includes(0) || bytes.find((byte) => byte > BLANK) === BRACE
 }
 
 /** Errors: `PERDURE_E_RCODE`, since it comes with a program and is written with it. */

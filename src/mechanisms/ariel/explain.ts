@@ -9,6 +9,7 @@
 
 import { NO_VALUE } from '../../support/backbone/conditions.ts'
 import type { Database } from '../../support/backbone/database.ts'
+import { actionName } from '../../support/backbone/effects.ts'
 import { type EntityName, KIND_BITS, KINDS, writtenName } from '../../support/backbone/entity.ts'
 import type { Notification } from '../../support/backbone/notification.ts'
 import type { Note, Observer, Performed } from '../../support/backbone/performed.ts'
@@ -63,8 +64,11 @@ export interface Refusal {
   /** Milliseconds. */
   readonly at: number
   readonly notification: Notification
-  /** `guard`: it was false; `earlier branch`: one before it in its section acted; `stopped`: the pass ended before it. */
-  readonly because: 'guard' | 'earlier branch' | 'stopped' | 'nothing to act on'
+  /**
+   * `guard`: it was false; `earlier branch`: one before it in its section acted; `stopped`: the pass ended there or before (RUNAWAY);
+   * `no such record`: ERR asked for one that is not there; `nothing to act on`: a set was empty, or held only what it does not apply to.
+   */
+  readonly because: 'guard' | 'earlier branch' | 'stopped' | 'no such record' | 'nothing to act on'
   /** Of the branch that this is about: the one with the line, or one around it. */
   readonly line: number
   /** The atoms that kept the guard from being true. */
@@ -102,16 +106,47 @@ export function whyNot(
   { line, ...options }: ExplainOptions & { readonly line: number },
 ): readonly Refusal[] {
   const { rcode } = policy
-  const sections = sectionsOf(rcode)
-  const addresses = rcode.lines.flatMap((each, address) =>
-    each === line && branchAt(sections, address) !== undefined ? [address] : [],
-  )
-  const [address] = addresses
-  const branch = address === undefined ? undefined : branchAt(sections, address)
-  if (branch === undefined) return []
+  const deeds = deedsOn(rcode, line)
+  const [first] = deeds
+  if (first === undefined) return []
   return recordPasses(policy, history, options)
-    .filter(({ performed }) => !performed.some((action) => action.address >= 0 && action.line === line))
-    .map((pass) => ({ at: pass.atUs / 1000, notification: pass.notification, ...refusalOf(branch, pass, rcode) }))
+    .filter((pass) => !deeds.some((deed) => wasDone(deed, pass)))
+    .map((pass) => {
+      const deed = deeds.find(({ branch }) => wasTaken(branch, pass)) ?? first
+      return { at: pass.atUs / 1000, notification: pass.notification, ...refusalOf(deed, pass, rcode) }
+    })
+}
+
+/** An instruction that does something, and the branch that it does it in. */
+export interface Deed {
+  readonly address: number
+  readonly branch: ProgramBranch
+}
+
+/** What a line of the script does. */
+export function deedsOn(rcode: RCode, line: number): readonly Deed[] {
+  const sections = sectionsOf(rcode)
+  return rcode.lines.flatMap((each, address): readonly Deed[] => {
+    const [opcode] = rcode.code[address] as Triplet
+    if (each !== line || !(actionName(opcode) !== undefined || DOING.has(opcode))) return []
+    const branch = branchAt(sections, address)
+    return branch === undefined ? [] : [{ address, branch }]
+  })
+}
+
+/** Beside the actions on entities. */
+const DOING: ReadonlySet<number> = new Set([
+  OPCODES.CALL,
+  OPCODES.PAUSE,
+  OPCODES.LOGS,
+  OPCODES.LOGI,
+  OPCODES.LOGC,
+  OPCODES.LOGV,
+  OPCODES.SET,
+])
+
+function wasDone({ address }: Deed, { performed, values }: RecordedPass): boolean {
+  return values.has(address) || performed.some((action) => action.address === address)
 }
 
 /** What was seen of one pass. */
@@ -122,6 +157,8 @@ interface RecordedPass {
   readonly records: Map<number, readonly ExplainedRecords[]>
   readonly performed: Performed[]
   readonly notes: Note[]
+  /** The instruction that was repeated too often. */
+  stoppedAt: number | undefined
 }
 
 function recordPasses(policy: Policy, history: string | History, options: ExplainOptions): readonly RecordedPass[] {
@@ -130,7 +167,7 @@ function recordPasses(policy: Policy, history: string | History, options: Explai
   const observer: Observer = {
     stored: (notification, then) => {
       if (then === 'no pass') return
-      const nothing = { values: new Map(), records: new Map(), performed: [], notes: [] }
+      const nothing = { values: new Map(), records: new Map(), performed: [], notes: [], stoppedAt: undefined }
       passes.push({ atUs: notification.atUs, notification, ...nothing })
     },
     evaluated: (address, value) => {
@@ -142,6 +179,10 @@ function recordPasses(policy: Policy, history: string | History, options: Explai
     },
     performed: (action) => passes.at(-1)?.performed.push(action),
     noted: (note) => passes.at(-1)?.notes.push(note),
+    stopped: (address) => {
+      const pass = passes.at(-1)
+      if (pass !== undefined) pass.stoppedAt = address
+    },
   }
   const replay = new Replay(policy, { ...options, observer })
   seen.database = replay.rint.database
@@ -208,9 +249,9 @@ function wasReached(branch: ProgramBranch, pass: RecordedPass): boolean {
   return before.every((other) => isPast(other, pass) && !wasTaken(other, pass))
 }
 
-function refusalOf(branch: ProgramBranch, pass: RecordedPass, rcode: RCode): Pick<Refusal, 'because' | 'line' | 'atoms'> {
+function refusalOf({ address, branch }: Deed, pass: RecordedPass, rcode: RCode): Pick<Refusal, 'because' | 'line' | 'atoms'> {
   const { parent } = branch.section
-  if (parent !== undefined && !wasTaken(parent, pass)) return refusalOf(parent, pass, rcode)
+  if (parent !== undefined && !wasTaken(parent, pass)) return refusalOf({ address, branch: parent }, pass, rcode)
   const { branches } = branch.section
   const earlier = branches.slice(0, branches.indexOf(branch)).find((other) => wasTaken(other, pass))
   if (earlier !== undefined) {
@@ -219,8 +260,14 @@ function refusalOf(branch: ProgramBranch, pass: RecordedPass, rcode: RCode): Pic
   }
   const { guard, line } = branch
   if (!wasReached(branch, pass)) return { because: 'stopped', line, atoms: [] }
-  if (wasTaken(branch, pass) || guard === undefined) return { because: 'nothing to act on', line, atoms: [] }
+  if (wasTaken(branch, pass) || guard === undefined) return { because: idleReason(address, pass, rcode), line, atoms: [] }
   return { because: 'guard', line, atoms: blamed(guard, 'true', pass).map((atom) => explainAtom(atom, pass, rcode)) }
+}
+
+/** Of an instruction whose branch was taken. The code of ERR v f WARN e asks for the record two instructions before it warns (SPEC 6). */
+function idleReason(address: number, { stoppedAt, values }: RecordedPass, { code }: RCode): Refusal['because'] {
+  if (stoppedAt !== undefined && stoppedAt <= address) return 'stopped'
+  return code[address - 2]?.[0] === OPCODES.CHKERR && values.get(address - 2) === 0 ? 'no such record' : 'nothing to act on'
 }
 
 /** The atoms that keep a term from being what was wanted. */

@@ -10,13 +10,13 @@ import { type EntityName, writtenName } from '../../support/backbone/entity.ts'
 import type { Notification } from '../../support/backbone/notification.ts'
 import type { Performed } from '../../support/backbone/performed.ts'
 import type { Rint, RintState } from '../../support/backbone/rint.ts'
-import type { Scores, StateKeys } from './explore-state.ts'
+import type { Coming, StateKeys } from './explore-state.ts'
 
 /** Steps without coming to rest, or to a state that was there before: a policy that counts its own passes comes to neither. */
 const MAX_STEPS = 1_000
 
-/** Answers that are remembered: most states share the last steps of their futures. */
-const MAX_REMEMBERED = 1_000_000
+/** Answers that are remembered: of all states, most of which share the last steps of their futures. */
+const MAX_REMEMBERED = 2_000_000
 
 /** What becomes of nodes that crashed. */
 export type Crashed = 'return' | 'stay away'
@@ -38,6 +38,14 @@ export interface PersistentFault {
   /** `taken out`: it is stopped, isolated or down after so many errors; `for ever`: it is acted on each time; `ignored`: it is not. */
   readonly outcome: 'taken out' | 'for ever' | 'ignored'
   readonly errors: number
+}
+
+/** Where a calm future begins. */
+export interface CalmStart {
+  /** As of `keyOf`, with no error to come. */
+  readonly key: string
+  readonly nowUs: number
+  readonly crashed: ReadonlySet<number>
 }
 
 interface Step {
@@ -63,8 +71,8 @@ export class Future {
   }
 
   /** Of the state that the interpreter is in. */
-  keyOf(nowUs: number, crashed: ReadonlySet<number>, scores: Scores = 'all'): string {
-    const key = this.#keys.of(nowUs, scores)
+  keyOf(nowUs: number, crashed: ReadonlySet<number>, coming?: Coming): string {
+    const key = this.#keys.of(nowUs, coming)
     return crashed.size === 0 ? key : `${key}|${[...crashed].sort((a, b) => a - b).join(',')}`
   }
 
@@ -81,16 +89,15 @@ export class Future {
     return crashed
   }
 
-  /** What is remembered of the state that the interpreter is in, which stays in it. */
-  remembered(nowUs: number, crashed: ReadonlySet<number>, nodes: Crashed): Calm | undefined {
-    return this.#remembered[nodes].get(this.keyOf(nowUs, crashed, 'falling'))
+  /** The answer of `calm`, if it is known already. */
+  remembered(key: string, nodes: Crashed): Calm | undefined {
+    return this.#remembered[nodes].get(key)
   }
 
-  /** Of the state that the interpreter is in. */
-  calm(nowUs: number, crashed: ReadonlySet<number>, nodes: Crashed): Calm {
+  /** Of the state that the interpreter is in, if the answer is not remembered. */
+  calm({ key, nowUs, crashed }: CalmStart, nodes: Crashed): Calm {
     this.#nowUs = nowUs
     const remembered = this.#remembered[nodes]
-    const key = this.keyOf(nowUs, crashed, 'falling')
     const known = remembered.get(key)
     if (known !== undefined) return known
     const steps: Step[] = []
@@ -102,7 +109,7 @@ export class Future {
       const returning = nodes === 'return' ? down : NOBODY
       steps.push({ key: now, performed: this.#calmStep(returning), isReturn: returning.size > 0 })
       if (nodes === 'return') down = NOBODY
-      now = this.keyOf(this.#nowUs, down, 'falling')
+      now = this.keyOf(this.#nowUs, down, 0)
       const from = at.get(now)
       answer =
         remembered.get(now) ??
@@ -122,7 +129,7 @@ export class Future {
       const performed = this.#rint.notify({ kind: 'error', atUs: this.#nowUs, entity, code })
       if (!this.#works(entity)) return { entity: writtenName(entity), outcome: 'taken out', errors }
       acted = performed.length > 0
-      const key = this.keyOf(this.#nowUs, NOBODY, 'rising')
+      const key = this.keyOf(this.#nowUs, NOBODY, 'errors only')
       if (seen.has(key)) return { entity: writtenName(entity), outcome: acted ? 'for ever' : 'ignored', errors }
       seen.add(key)
     }

@@ -19,6 +19,7 @@ import type { EntityName } from '../../support/backbone/entity.ts'
 import type { Notification } from '../../support/backbone/notification.ts'
 import { type Policy, Rint, type RintState } from '../../support/backbone/rint.ts'
 import { type Calm, Future, type PersistentFault, pausesOf } from './explore-future.ts'
+import { KnownStates, type Whereabouts } from './explore-known.ts'
 import { LEAST_STEP_US, named, StateKeys } from './explore-state.ts'
 import type { HistoryEvent } from './history.ts'
 
@@ -30,7 +31,7 @@ const MAX_DEPTH = 64
 const MAX_STEP_MS = 3_600_000
 
 /** States that are kept, each with its history: about a gigabyte, and a minute's work. */
-export const MAX_EXPLORED = 500_000
+export const MAX_EXPLORED = 1_000_000
 
 /** Below are the codes of the backbone itself. */
 const FIRST_FREE_CODE = 4
@@ -78,12 +79,9 @@ export interface ExplorationReport extends ExploreProgress {
   readonly persistent: readonly PersistentFault[]
 }
 
-interface Explored {
+interface Explored extends Whereabouts {
   readonly before: Explored | undefined
   readonly event: Notification | undefined
-  readonly depth: number
-  readonly atUs: number
-  readonly crashed: ReadonlySet<number>
 }
 
 export class Explorer {
@@ -95,12 +93,12 @@ export class Explorer {
   readonly #code: number
   readonly #stepUs: number
   readonly #root: RintState
-  /** By key, what becomes of it. */
-  readonly #seen = new Map<string, Calm>()
+  /** Where the interpreter was brought to last; undefined: to the root. */
+  #last: { readonly at: Explored | undefined; readonly state: RintState }
+  readonly #known: KnownStates
   #level: Explored[] = []
   #next: Explored[] = []
   #at = 0
-  #reached = 0
   #notifications = 0
   #isFull = false
   #slowest: { readonly state: Explored; readonly steps: number; readonly ms: number } | undefined
@@ -120,17 +118,20 @@ export class Explorer {
     this.#rint = new Rint(policy, { classic, pauses: 'skip' })
     this.#keys = new StateKeys(policy, this.#rint.database, this.#entities)
     this.#future = new Future(this.#rint, this.#keys, this.#entities, this.#stepUs)
+    this.#known = new KnownStates(this.#future, { horizon: this.#keys.horizon, depth })
     this.#root = this.#rint.snapshot()
+    this.#last = { at: undefined, state: this.#root }
     this.#persistent = this.#entities.map((entity) => this.#future.persistent(this.#root, entity, code))
     this.#rint.load(this.#root)
-    const root: Explored = { before: undefined, event: undefined, depth: 0, atUs: 0, crashed: new Set() }
-    this.#reach(root, this.#future.keyOf(0, root.crashed))
+    const root: Explored = { before: undefined, event: undefined, depth: 0, nowUs: 0, crashed: new Set() }
+    this.#known.find(root)
+    this.#reach(root, this.#root)
     this.#level = this.#next
     this.#next = []
   }
 
   get progress(): ExploreProgress {
-    return { depth: this.#reached, states: this.#seen.size, notifications: this.#notifications }
+    return { depth: this.#known.reached, states: this.#known.count, notifications: this.#notifications }
   }
 
   /** Goes on from so many states; false when there is none left to go on from. */
@@ -156,7 +157,7 @@ export class Explorer {
     const pending = this.#at < this.#level.length || this.#next.length > 0
     return {
       ...this.progress,
-      complete: pending || this.#isFull ? 'stopped' : this.#reached < this.#depth ? 'exhausted' : 'depth',
+      complete: pending || this.#isFull ? 'stopped' : this.#known.isOpen ? 'depth' : 'exhausted',
       slowest: slowest && { steps: slowest.steps, ms: slowest.ms, history: historyOf(slowest.state) },
       livelocks: [...this.#livelocks.values()].map(({ lines, state }) => ({ lines, history: historyOf(state) })),
       unsettled: findings(this.#unsettled),
@@ -166,22 +167,32 @@ export class Explorer {
   }
 
   #goOn(from: Explored): void {
-    // A snapshot of every state that waits would fill the memory; the way to it is short.
-    this.#rint.load(this.#root)
-    for (const event of historyOf(from)) this.#rint.notify(event)
+    this.#return(from)
     const state = this.#rint.snapshot()
-    const atUs = from.atUs + this.#stepUs
-    const events = this.#entities.flatMap((entity) => this.#eventsOf(entity, atUs))
+    const nowUs = from.nowUs + this.#stepUs
+    const events = this.#entities.flatMap((entity) => this.#eventsOf(entity, nowUs))
     for (const event of events) {
       this.#rint.load(state)
       const performed = this.#rint.notify(event)
       this.#notifications += 1
       const crashed = this.#future.crashedAfter(from.crashed, event, performed)
-      const key = this.#future.keyOf(atUs, crashed)
-      const reached: Explored = { before: from, event, depth: from.depth + 1, atUs, crashed }
-      this.#time(reached, this.#seen.get(key) ?? this.#reach(reached, key), pausesOf(performed))
+      const reached: Explored = { before: from, event, depth: from.depth + 1, nowUs, crashed }
+      this.#time(reached, this.#known.find(reached) ?? this.#reach(reached, state), pausesOf(performed))
       if (this.#isFull) return
     }
+  }
+
+  /**
+   * Brings the interpreter to a state. A snapshot of every state that waits would fill the memory; but those with one predecessor wait in
+   * a row, so that of the predecessor is kept.
+   */
+  #return({ before, event }: Explored): void {
+    if (before !== this.#last.at) {
+      this.#rint.load(this.#root)
+      for (const earlier of before === undefined ? [] : historyOf(before)) this.#rint.notify(earlier)
+      this.#last = { at: before, state: this.#rint.snapshot() }
+    } else this.#rint.load(this.#last.state)
+    if (event !== undefined) this.#rint.notify(event)
   }
 
   /** What can be told of an entity now. */
@@ -194,19 +205,24 @@ export class Explorer {
     return [error, ...ok, status('up'), status('down')]
   }
 
-  /** The interpreter is in a state that was not known before: it is judged by its calm future, and gone on from later. */
-  #reach(reached: Explored, key: string): Calm {
-    const { depth, crashed, atUs } = reached
-    this.#reached = Math.max(this.#reached, depth)
+  /**
+   * The interpreter is in a state that was not known before, a notification after `before`: it is judged by its calm future, and gone on
+   * from later.
+   */
+  #reach(reached: Explored, before: RintState): Calm {
+    const { depth, crashed, event } = reached
     if (depth < this.#depth) this.#next.push(reached)
-    const away = crashed.size > 0 ? this.#future.remembered(atUs, crashed, 'stay away') : undefined
-    const state = crashed.size > 0 && away === undefined ? this.#rint.snapshot() : undefined
-    const calm = this.#future.calm(atUs, crashed, 'return')
-    this.#seen.set(key, calm)
-    this.#isFull = this.#seen.size >= MAX_EXPLORED
+    const from = { ...reached, key: this.#known.calmKey(reached) }
+    const calm = this.#future.calm(from, 'return')
+    this.#known.add(reached, calm)
+    this.#isFull = this.#known.count >= MAX_EXPLORED
     this.#judge(reached, calm)
-    if (state !== undefined) this.#rint.load(state)
-    if (crashed.size > 0) this.#checkLivelock(reached, away ?? this.#future.calm(atUs, crashed, 'stay away'))
+    if (crashed.size === 0) return calm
+    if (event !== undefined && this.#future.remembered(from.key, 'stay away') === undefined) {
+      this.#rint.load(before)
+      this.#rint.notify(event)
+    }
+    this.#checkLivelock(reached, this.#future.calm(from, 'stay away'))
     return calm
   }
 

@@ -21,7 +21,8 @@ export interface Definition {
 export const MIN_INTEGER: number = -(2 ** 31)
 export const MAX_INTEGER: number = 2 ** 31 - 1
 
-const DEFINE = /^[ \t]*#[ \t]*define[ \t]+([A-Za-z_][A-Za-z_0-9]*)[ \t]+(\S(?:.*\S)?)[ \t\r]*$/gm
+/** A byte order mark may stand before the first line. */
+const DEFINE = /^\uFEFF?[ \t]*#[ \t]*define[ \t]+([A-Za-z_][A-Za-z_0-9]*)[ \t]+(\S(?:.*\S)?)[ \t\r]*$/gm
 const BEHIND_DEFINE = /(?<=define[ \t]+)[A-Za-z_]/
 const INTEGER = /^-?(?:0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)$/
 const NAME = /^[A-Za-z_][A-Za-z_0-9]*$/
@@ -34,12 +35,13 @@ export function readHeader(header: Source, definitions: Map<string, Definition>,
     const start = found.index + line.lastIndexOf(written)
     const span = { start, end: start + written.length }
     const named = found.index + line.search(BEHIND_DEFINE)
-    const value = integerOf(written, definitions)
-    if (value === undefined) continue
+    const read = integerOf(written, definitions)
+    if (read === undefined) continue
+    // A zero with a sign is no integer.
+    const value = read + 0
     if (value < MIN_INTEGER || value > MAX_INTEGER) {
       const message = `${name} is ${written}: expected an integer from ${MIN_INTEGER} to ${MAX_INTEGER}`
       reports.add('A015', span, message, { source: header })
-      continue
     }
     const before = definitions.get(name)
     if (before === undefined)

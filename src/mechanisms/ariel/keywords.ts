@@ -166,8 +166,8 @@ for (const [name, words] of Object.entries(WORDS) as [WordClass, readonly Keywor
   }
 }
 
-/** Every spelling that can be written, for suggestions. */
-export const ALL_SPELLINGS: readonly string[] = [...spelled.keys()]
+/** Every spelling that can be written, for suggestions: of two that are equally near the word itself, not another spelling of it. */
+export const ALL_SPELLINGS: readonly string[] = [...new Set([...classes.keys(), ...spelled.keys()])]
 
 /** Spellings with a hyphen, longest first: the scanner must try them before it stops at the hyphen. */
 export const HYPHENATED: readonly string[] = ALL_SPELLINGS.filter((word) => word.includes('-')).sort(

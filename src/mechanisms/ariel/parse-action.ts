@@ -16,8 +16,7 @@ export function parseAction(cursor: Cursor): PlainAction {
   const { start } = cursor.token
   const action = parseSimple(cursor)
   const warnings: Warning[] = []
-  const hits = action.kind !== 'let' && action.kind !== 'log' && action.kind !== 'pause'
-  while (hits && cursor.is('AND')) warnings.push(parseWarning(cursor))
+  while (cursor.is('AND')) warnings.push(parseWarning(cursor))
   return { ...action, warnings, start, end: cursor.lastEnd }
 }
 
@@ -25,13 +24,13 @@ function parseSimple(cursor: Cursor): SimpleAction {
   const word = cursor.take().text as WordOf<'action'>
   switch (word) {
     case 'SEND': {
-      const value = parseInteger(cursor)
+      const value = parseValue(cursor)
       return { kind: 'send', value, entity: parseEntity(cursor) }
     }
     case 'WARN':
       return parseWarn(cursor)
     case 'ERR': {
-      const error = parseInteger(cursor)
+      const error = parseValue(cursor)
       const about = parseEntity(cursor)
       cursor.word('WARN')
       const entity = parseEntity(cursor)
@@ -40,8 +39,9 @@ function parseSimple(cursor: Cursor): SimpleAction {
     case 'REMOVE':
       return parseRemove(cursor)
     case 'CALL':
-      return { kind: 'call', function: parseInteger(cursor), args: parseArguments(cursor) }
+      return { kind: 'call', function: parseValue(cursor), args: parseArguments(cursor) }
     case 'PAUSE':
+      demandNumber(cursor)
       return { kind: 'pause', time: parseDuration(cursor, 'optional') }
     case 'LET': {
       const variable = parseVariable(cursor)
@@ -67,7 +67,7 @@ function parseWarn(cursor: Cursor): SimpleAction {
   const entity = parseEntity(cursor)
   if (!cursor.tryMark('(')) return { kind: 'warn', entity }
   cursor.word('ERR')
-  const error = parseInteger(cursor)
+  const error = parseValue(cursor)
   const about = parseEntity(cursor)
   cursor.mark(')')
   return { kind: 'warn-if', order: 'warn-first', error, about, entity, args: [] }
@@ -75,7 +75,7 @@ function parseWarn(cursor: Cursor): SimpleAction {
 
 function parseRemove(cursor: Cursor): SimpleAction {
   const word = cursor.tryWord('ANY', 'PHASE')
-  const what = word === undefined ? parseInteger(cursor) : (word.text as 'ANY' | 'PHASE')
+  const what = word === undefined ? parseValue(cursor) : (word.text as 'ANY' | 'PHASE')
   const entity = parseEntity(cursor)
   cursor.word('FROM')
   cursor.word('ERRORLIST')
@@ -96,8 +96,18 @@ function parseArguments(cursor: Cursor): Numeral[] {
   const args: Numeral[] = []
   if (!cursor.tryMark('(')) return args
   if (cursor.tryMark(')')) return args
-  do args.push(parseInteger(cursor))
+  do args.push(parseValue(cursor))
   while (cursor.tryMark(','))
   cursor.mark(')')
   return args
+}
+
+function parseValue(cursor: Cursor): Numeral {
+  demandNumber(cursor)
+  return parseInteger(cursor)
+}
+
+/** A reference in place of a number is an unexpected word here: A023 says that it stands outside actions. */
+function demandNumber(cursor: Cursor): void {
+  if (cursor.token.kind === 'reference') cursor.fail(['a number', '{SYMBOL}'])
 }

@@ -7,8 +7,9 @@
  */
 import type { Cursor } from './cursor.ts'
 import type { Span } from './diagnostics.ts'
-import type { Keyword } from './keywords.ts'
-import { parseAlgorithm, parseFilter, parseNumbered } from './parse-clause.ts'
+import { type Keyword, wordsOf } from './keywords.ts'
+import { parseAlgorithm, parseEnd, parseFilter, parseNumbered } from './parse-clause.ts'
+import { beginsDeclaration } from './parse-configuration.ts'
 import { parseDuration, parseIndex, parseReal, parseText } from './parse-terms.ts'
 import type { Block, Clause, Numeral, Tool } from './syntax.ts'
 
@@ -48,29 +49,26 @@ export const TOOL_CLAUSES: Readonly<Record<Tool, readonly ClauseWord[]>> = {
 const ALL_CLAUSES = [...new Set(Object.values(TOOL_CLAUSES).flat()), 'LOGICAL' as const]
 
 /** Words that no block holds as a clause, so that the END was forgotten. */
-const NEXT_STATEMENT: readonly Keyword[] = [
+const NEXT_STATEMENT: ReadonlySet<string> = new Set([
   'IF',
-  'INCLUDE',
-  'DEFINE',
-  'NPROCS',
-  'NUMTASKS',
-  'DA',
-  'INJECT',
-  ...(Object.keys(TOOL_CLAUSES) as Tool[]),
-]
+  ...wordsOf('statement'),
+  ...wordsOf('timeout'),
+  ...Object.keys(TOOL_CLAUSES),
+])
 
 export function parseBlock(cursor: Cursor): Block {
   const head = { start: cursor.token.start, end: cursor.token.end }
   const tool = cursor.take().text as Tool
+  cursor.open(head)
   const ids = cursor.attempt(() => parseHead(cursor, tool))
   if (ids === undefined) skipClause(cursor)
-  cursor.open(head)
-  const { clauses, broken } = parseClauses(cursor, tool)
+  const { clauses, lost, broken } = parseClauses(cursor, tool)
   const foot = { start: cursor.token.start, end: cursor.token.end }
+  const closed = cursor.tryWord('END') !== undefined
   if (cursor.ended) cursor.leaveOpen(tool, `END ${tool}`)
   else {
-    if (cursor.tryWord('END')) parseFoot(cursor, tool)
-    else cursor.unexpected([...TOOL_CLAUSES[tool], 'END'])
+    if (closed) parseFoot(cursor, tool)
+    else cursor.unexpected([...TOOL_CLAUSES[tool], 'END'], { opener: head, name: tool })
     cursor.close()
   }
   const { number, watched } = ids ?? { number: unread(head) }
@@ -82,7 +80,8 @@ export function parseBlock(cursor: Cursor): Block {
     ...(watched !== undefined && { watched }),
     clauses,
     foot,
-    broken: broken || ids === undefined,
+    lost,
+    broken: broken || ids === undefined || !closed,
     start: head.start,
     end: cursor.lastEnd,
   }
@@ -114,27 +113,36 @@ function unread(place: Span): Numeral {
 }
 
 function skipClause(cursor: Cursor): void {
-  while (!cursor.ended && !cursor.is('END', ...ALL_CLAUSES, ...NEXT_STATEMENT)) cursor.take()
+  while (!cursor.ended && !cursor.is('END', ...ALL_CLAUSES) && !beginsStatement(cursor)) cursor.take()
 }
 
-function parseClauses(cursor: Cursor, tool: Tool): { clauses: Clause[]; broken: boolean } {
+function beginsStatement(cursor: Cursor): boolean {
+  return cursor.isOneOf(NEXT_STATEMENT) || beginsDeclaration(cursor)
+}
+
+function parseClauses(cursor: Cursor, tool: Tool): { clauses: Clause[]; lost: string[]; broken: boolean } {
   const allowed = TOOL_CLAUSES[tool]
   const clauses: Clause[] = []
+  const lost: string[] = []
   let broken = false
   for (;;) {
     while (cursor.tryMark(';', '.'));
-    if (cursor.ended || cursor.is('END', ...NEXT_STATEMENT)) return { clauses, broken }
-    const before = cursor.index
-    const clause = cursor.attempt(() => {
-      if (!cursor.is(...allowed) && !(tool === 'BARRIER' && cursor.is('LOGICAL'))) return cursor.fail([...allowed, 'END'])
-      return parseClause(cursor, tool)
-    })
-    if (clause !== undefined) clauses.push(clause)
+    if (cursor.ended || cursor.is('END') || beginsStatement(cursor)) return { clauses, lost, broken }
+    const { text } = cursor.token
+    const fits = cursor.is(...allowed) || (tool === 'BARRIER' && cursor.is('LOGICAL'))
+    const clause = cursor.attempt(() => (fits ? parseClause(cursor, tool) : cursor.fail([...allowed, 'END'])))
+    if (clause !== undefined) {
+      clauses.push(clause)
+      continue
+    }
+    if (fits) lost.push(text === 'LOGICAL' ? 'GROUP' : text)
     else {
       broken = true
-      if (cursor.index === before) cursor.take()
-      skipClause(cursor)
+      cursor.take()
     }
+    skipClause(cursor)
+    // The END of a filter that could not be read is not that of the block, which names it.
+    if (text === 'ALPHACOUNT' && cursor.is('END') && cursor.following.text !== tool) parseEnd(cursor, 'ALPHACOUNT')
   }
 }
 
@@ -147,7 +155,8 @@ function parseClause(cursor: Cursor, tool: Tool): Clause {
 type Bare<T> = T extends unknown ? Omit<T, 'start' | 'end'> : never
 
 function parseBareClause(cursor: Cursor, tool: Tool): Bare<Clause> {
-  const word = cursor.take().text as ClauseWord | 'LOGICAL'
+  const head = cursor.take()
+  const word = head.text as ClauseWord | 'LOGICAL'
   switch (word) {
     case 'HEARTBEATS':
       cursor.word('EVERY')
@@ -182,7 +191,10 @@ function parseBareClause(cursor: Cursor, tool: Tool): Bare<Clause> {
       return { kind: 'group', word, group: parseIndex(cursor) }
     case 'ALPHACOUNT':
       cursor.word('IS')
-      return { kind: 'filter', filter: parseFilter(cursor) }
+      return {
+        kind: 'filter',
+        filter: cursor.enclosed({ start: head.start, end: head.end }, word, 'END', () => parseFilter(cursor)),
+      }
     case 'ON':
       return tool === 'WATCHDOG' ? parseAlarm(cursor) : parseOutcome(cursor)
   }

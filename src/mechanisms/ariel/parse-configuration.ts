@@ -19,11 +19,21 @@ export const CONFIGURATION: ReadonlySet<string> = new Set([
   'ALPHACOUNT',
 ])
 
+/** Whether a declaration begins here, with a word that also stands for an entity or a clause: it is told by what follows. */
+export function beginsDeclaration(cursor: Cursor): boolean {
+  if (cursor.is('ALPHACOUNT')) return cursor.following.text !== 'IS'
+  if (!cursor.is('TASK', 'GROUP', 'LOGICAL')) return false
+  const second = cursor.ahead(2).text
+  return cursor.following.text === '[' || second === '=' || (second === 'IS' && cursor.ahead(3).text === 'MBOX')
+}
+
 const TIMEOUTS: ReadonlySet<string> = new Set(wordsOf('timeout'))
 
 export function parseConfiguration(cursor: Cursor): Statement {
   const head = { start: cursor.token.start, end: cursor.token.end }
-  const statement = parseBare(cursor)
+  const { text } = cursor.token
+  const ends = cursor.is('LOGICAL', 'GROUP', 'ALPHACOUNT')
+  const statement = ends ? cursor.enclosed(head, text, 'END', () => parseBare(cursor)) : parseBare(cursor)
   return { ...statement, head, start: head.start, end: cursor.lastEnd }
 }
 

@@ -9,6 +9,7 @@ import type { Cursor } from './cursor.ts'
 import type { Span } from './diagnostics.ts'
 import { wordsOf } from './keywords.ts'
 import { ACTIONS, parseAction } from './parse-action.ts'
+import { beginsDeclaration } from './parse-configuration.ts'
 import { parseGuard } from './parse-guard.ts'
 import type { Action, Branch, Guard, Section } from './syntax.ts'
 
@@ -33,8 +34,9 @@ export function parseSection(cursor: Cursor): Section {
   if (cursor.tryWord('FI')) cursor.close()
   else if (cursor.ended) cursor.leaveOpen('IF', 'FI')
   else {
-    // A second ELSE, or an ELIF after it: said once, and its actions still read as part of this section.
-    cursor.unexpected(otherwise === undefined ? BRANCH_ENDS : ['FI'])
+    // A second ELSE, or an ELIF after it: said once, and its actions still read as part of this section. Anything else: no FI.
+    const stray = cursor.is('ELSE', 'ELIF')
+    cursor.unexpected(otherwise === undefined ? BRANCH_ENDS : ['FI'], stray ? undefined : { opener, name: 'IF' })
     while (cursor.is('ELSE', 'ELIF')) parseStray(cursor)
     if (cursor.tryWord('FI') || !cursor.ended) cursor.close()
     else cursor.leaveOpen('IF', 'FI')
@@ -86,13 +88,15 @@ function parseActions(cursor: Cursor): Action[] {
     while (cursor.tryMark(';', '.'));
     if (cursor.ended || cursor.is(...BRANCH_ENDS)) return actions
     const before = cursor.index
-    if (cursor.token.firstOnLine && cursor.isOneOf(FOREIGN)) return actions
+    if (isForeign(cursor)) return actions
+    const inner = cursor.is('IF')
     const action = cursor.attempt<Action>(() => {
-      if (cursor.is('IF')) return cursor.nested(() => parseSection(cursor))
+      if (inner) return cursor.nested(() => parseSection(cursor))
       if (cursor.isOneOf(ACTIONS)) return parseAction(cursor)
       return cursor.fail(['an action', ...BRANCH_ENDS])
     })
     if (action !== undefined) actions.push(action)
+    else if (inner) skipSection(cursor)
     else {
       if (cursor.index === before) cursor.take()
       skipActionRest(cursor)
@@ -106,10 +110,24 @@ function skipGuard(cursor: Cursor): void {
   }
 }
 
+/** Past the FI of a section that is nested too deep: one report is enough for all that it holds. */
+function skipSection(cursor: Cursor): void {
+  let open = 0
+  do {
+    const { kind, text } = cursor.take()
+    if (kind === 'keyword' && text === 'IF') open += 1
+    else if (kind === 'keyword' && text === 'FI') open -= 1
+  } while (open > 0 && !cursor.ended)
+}
+
 /** SPEC 8: to the next word that begins an action, or ends the branch. */
 function skipActionRest(cursor: Cursor): void {
   while (!cursor.ended && !cursor.isOneOf(ACTION_ENDS)) {
-    if (cursor.token.firstOnLine && cursor.isOneOf(FOREIGN)) return
+    if (isForeign(cursor)) return
     cursor.take()
   }
+}
+
+function isForeign(cursor: Cursor): boolean {
+  return cursor.token.firstOnLine && (cursor.isOneOf(FOREIGN) || beginsDeclaration(cursor))
 }

@@ -9,7 +9,7 @@ import { parseBlock, TOOL_CLAUSES } from './parse-block.ts'
 import { CONFIGURATION, parseConfiguration } from './parse-configuration.ts'
 import { parseSection } from './parse-section.ts'
 import { scan } from './scanner.ts'
-import type { Script, Statement, Tool } from './syntax.ts'
+import type { LostStatement, Script, Statement, Tool } from './syntax.ts'
 
 const TOOL_NAMES = Object.keys(TOOL_CLAUSES) as Tool[]
 const TOOLS: ReadonlySet<string> = new Set(TOOL_NAMES)
@@ -24,23 +24,24 @@ export function parseScript(source: Source, reports: Reports): Script {
   const scanned = reports.errors === 0
   const cursor = new Cursor(tokens, reports)
   const statements: Statement[] = []
-  let lostDeclaration = false
+  const lost: LostStatement[] = []
   for (;;) {
     while (cursor.tryMark(';', '.'));
     if (cursor.ended) break
     const before = cursor.index
-    const declares = cursor.is('TASK', 'GROUP', 'LOGICAL')
+    const { text: word, start, end } = cursor.token
+    const configures = cursor.isOneOf(CONFIGURATION)
     const statement = cursor.attempt(() => parseStatement(cursor))
     if (statement !== undefined) statements.push(statement)
     else {
-      lostDeclaration ||= declares
+      if (configures) lost.push({ word, start, end })
       const stray = cursor.index === before && cursor.is('FI', 'END', 'ELIF', 'ELSE', 'THEN')
       if (cursor.index === before && !stray) cursor.take()
       skipStatement(cursor)
     }
   }
   cursor.reportUnclosed()
-  return { statements, comments, text: source.text, whole: scanned && cursor.whole, lostDeclaration }
+  return { statements, comments, text: source.text, whole: scanned && cursor.whole, lost }
 }
 
 function parseStatement(cursor: Cursor): Statement {

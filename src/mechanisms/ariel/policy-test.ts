@@ -56,6 +56,12 @@ export function testPolicy(policy: Policy, cases: readonly PolicyCase[], options
   return { cases: results, coverage: coverage.report() }
 }
 
+/** `PERDURE_E_HISTORY` for a case that `testPolicy` could not read; then the others can still be tried. */
+export function checkCase({ history, expected }: PolicyCase): void {
+  readHistory(history)
+  readActions(expected)
+}
+
 /** What an expected line without `line` has in place of it while lists are compared. */
 const ANY_LINE = -1
 

@@ -36,7 +36,11 @@ export function checkReference(reference: BackReference, atoms: readonly Atom[],
   const { mark, form, entity } = reference
   const atom = atoms[atomIndex(reference, atoms)]
   if (atom === undefined) {
-    reports.add('A022', mark, `the guard of this branch has ${atoms.length} atoms: expected an index from 1 to ${atoms.length}`)
+    reports.add(
+      'A022',
+      mark,
+      `the guard of this branch has ${atoms.length === 1 ? '1 atom' : `${atoms.length} atoms`}: expected an index from 1 to ${atoms.length}`,
+    )
     return undefined
   }
   if (form === 'of') {

@@ -4,7 +4,7 @@
  * Boundary: pure. Reports A010 and A015, each once for each place in the text, and answers undefined where there is no good value, so
  * that later checks stay silent about it.
  */
-import { type Reports, suggestion } from './diagnostics.ts'
+import type { Reports } from './diagnostics.ts'
 import { type Definition, MAX_INTEGER, MIN_INTEGER } from './include.ts'
 import type { Duration, Numeral } from './syntax.ts'
 
@@ -33,7 +33,10 @@ export class Symbols {
     const value = this.value(numeral)
     if (value === undefined) return undefined
     if (value >= least && value <= most) return value
-    this.#reports.add('A015', numeral, `${numeral.text} is out of range: expected an integer from ${least} to ${most}`)
+    // A definition that is no integer of the language was reported in its header.
+    const isInteger = value >= MIN_INTEGER && value <= MAX_INTEGER
+    if (numeral.kind === 'symbol' && !isInteger) return undefined
+    this.#outOfRange(numeral, value, `an integer from ${least} to ${most}`)
     return undefined
   }
 
@@ -47,8 +50,13 @@ export class Symbols {
     const value = this.value(numeral)
     if (value === undefined) return undefined
     if (Number.isFinite(value) && fits(value)) return value
-    this.#reports.add('A015', numeral, `${numeral.text} is out of range: expected ${expected}`)
+    this.#outOfRange(numeral, value, expected)
     return undefined
+  }
+
+  #outOfRange(numeral: Numeral, value: number, expected: string): void {
+    const written = numeral.kind === 'symbol' ? `{${numeral.text}}, which is ${value},` : numeral.text
+    this.#reports.add('A015', numeral, `${written} is out of range: expected ${expected}`)
   }
 
   /** Whole microseconds. */
@@ -64,7 +72,7 @@ export class Symbols {
     const definition = this.definitions.get(text)
     if (definition !== undefined) return definition.value
     if (closed && !this.#silent) {
-      const hint = suggestion(text, this.definitions.keys())
+      const hint = this.#reports.suggestion(text, this.definitions.keys())
       this.#reports.add('A010', { start, end }, `{${text}} is not defined${hint}: define it in an included file`)
     }
     return undefined

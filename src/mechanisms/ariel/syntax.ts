@@ -16,8 +16,13 @@ export interface Script {
   readonly text: string
   /** False if the parser left something out. */
   readonly whole: boolean
-  /** A declaration of a task or group could not be read: what looks undeclared may be declared there. */
-  readonly lostDeclaration: boolean
+  /** Statements of the configuration that could not be read: what looks undeclared or undefined may be declared there. */
+  readonly lost: readonly LostStatement[]
+}
+
+/** The first word of a statement, and its place. */
+export interface LostStatement extends Span {
+  readonly word: string
 }
 
 /** A number as written, or `{SYMBOL}` in place of one. */
@@ -219,7 +224,9 @@ export interface Block extends Span {
   readonly clauses: readonly Clause[]
   /** The END; empty where it is missing. */
   readonly foot: Span
-  /** A clause could not be read, so that nothing can be said about missing ones. */
+  /** First words of the clauses that could not be read. */
+  readonly lost: readonly string[]
+  /** Something could not be read at all, or the END is missing, so that nothing can be said about missing clauses. */
   readonly broken: boolean
 }
 

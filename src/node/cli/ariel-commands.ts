@@ -3,7 +3,7 @@
  *
  * Boundary: words to calls, as in `commands.ts`.
  */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { BuildOptions, CheckOptions, DryRunOptions, FormatOptions } from './ariel.ts'
 import type { ExplainCommandOptions, WhatIfCommandOptions } from './ariel-explain.ts'
 import type { ExploreOptions } from './ariel-explore.ts'
@@ -156,9 +156,10 @@ function addFormatter(ariel: Command, exit: (code: number) => void): void {
   )
     .option('--check', 'change nothing; exit 1 if something would')
     .action(async (files: string[], options: FormatOptions) => exit((await import('./ariel.ts')).formatScripts(files, options)))
-  add(ariel, 'lsp', 'Serve an editor: the language server protocol on standard input and output.', 'perdure ariel lsp').action(
-    async () => exit(await (await import('../ariel-lsp.ts')).serve(process.stdin, process.stdout)),
-  )
+  add(ariel, 'lsp', 'Serve an editor: the language server protocol on standard input and output.', 'perdure ariel lsp')
+    .option('--stdio', 'what it does anyway; editors say so')
+    .addOption(new Option('--clientProcessId <number>', 'of the editor; the end of the input is enough to know').hideHelp())
+    .action(async () => exit(await (await import('../ariel-lsp.ts')).serve(process.stdin, process.stdout)))
 }
 
 function add(ariel: Command, signature: string, description: string, example: string): Command {

@@ -10,13 +10,12 @@ import {
   explain,
   type ListedAction,
   type Notification,
-  type RCode,
   type Refusal,
   whatIf,
   whyNot,
 } from '../../mechanisms/ariel/ariel.ts'
+import { deedsOn } from '../../mechanisms/ariel/explain.ts'
 import { notificationText, writtenEvent } from '../../mechanisms/ariel/history-lines.ts'
-import { branchAt, sectionsOf } from '../../mechanisms/ariel/sections.ts'
 import { readName } from '../../support/backbone/entity.ts'
 import { type PolicyOptions, readHistoryText, readPolicy, wholeNumber } from './ariel-policy.ts'
 import { EXIT_FAILED, remark, say, styled, usage } from './output.ts'
@@ -47,7 +46,7 @@ export function explainPolicy(file: string, history: string, options: ExplainCom
   const text = readHistoryText(history)
   const classic = options.classic === true
   if (not !== undefined) {
-    if (!hasAction(policy.rcode, not)) throw usage(`Line ${not} of ${file} has no action. Expected the line of one.`)
+    if (deedsOn(policy.rcode, not).length === 0) throw usage(`Line ${not} of ${file} has no action. Expected the line of one.`)
     const refusals = whyNot(policy, text, { line: not, classic }).filter(isAt(at))
     for (const refusal of refusals) tellRefusal(refusal, not, options)
     if (refusals.length === 0) remark(`There is no pass in which line ${not} did nothing.`)
@@ -59,11 +58,6 @@ export function explainPolicy(file: string, history: string, options: ExplainCom
   for (const pass of passes) tellPass(pass, options)
   if (passes.length === 0) remark('No pass did anything of the kind. --all shows every pass.')
   return 0
-}
-
-function hasAction(rcode: RCode, line: number): boolean {
-  const sections = sectionsOf(rcode)
-  return rcode.lines.some((each, address) => each === line && branchAt(sections, address) !== undefined)
 }
 
 /** Those that were taken, and those that had to be false for that: an ELIF has the branches before it to thank. */
@@ -150,7 +144,9 @@ function reasonText({ because, line }: Refusal): string {
     case 'earlier branch':
       return `the branch of line ${line} comes first and was taken:`
     case 'stopped':
-      return 'the pass was stopped before it'
+      return 'an action was repeated too often, which ended the pass (RUNAWAY)'
+    case 'no such record':
+      return 'there was no such error record'
     case 'nothing to act on':
       return 'there was nothing to act on'
   }

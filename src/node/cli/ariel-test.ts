@@ -8,6 +8,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { PerdureError } from '../../errors.ts'
 import {
   actionLines,
   type CoverageReport,
@@ -18,6 +19,7 @@ import {
   type Share,
   testPolicy,
 } from '../../mechanisms/ariel/ariel.ts'
+import { checkCase } from '../../mechanisms/ariel/policy-test.ts'
 import type { Policy } from '../../support/backbone/rint.ts'
 import { type ClassicOptions, readHistoryText, readPolicy, wholeNumber } from './ariel-policy.ts'
 import { EXIT_FAILED, remark, say, styled, usage } from './output.ts'
@@ -79,15 +81,15 @@ interface Run {
 
 function testScript(policy: Policy, file: string, names: readonly string[], { options, leastPercent, total }: Run): void {
   const ready = names.filter((name) => existsSync(name + EXPECTED))
-  const cases = ready.map((name): PolicyCase => {
-    return { name: basename(name), history: readHistoryText(name + HISTORY), expected: readHistoryText(name + EXPECTED) }
-  })
+  const unreadable = new Map<string, string>()
+  const cases = ready.flatMap((name) => readCase(name, unreadable))
   const { cases: results, coverage } = testPolicy(policy, cases, { classic: options.classic === true })
   const tell = options.json === true ? tellJson : tellPeople
   for (const result of results) tell.result(result)
+  for (const [name, why] of unreadable) tell.unreadable(name, why)
   for (const name of names) if (!ready.includes(name)) tell.missing(basename(name))
   tell.coverage(file, coverage, options)
-  const failed = results.filter(({ passed }) => !passed).length + names.length - ready.length
+  const failed = names.length - results.filter(({ passed }) => passed).length
   total.passed += names.length - failed
   total.failed += failed
   const { covered, of } = coverage.branches
@@ -96,12 +98,29 @@ function testScript(policy: Policy, file: string, names: readonly string[], { op
   remark(`${file}: ${covered} of ${of} branches are tried, expected at least ${leastPercent} percent. --gaps names the others.`)
 }
 
+/** Nothing for a case that cannot be read: why is kept, and the others are tried. */
+function readCase(path: string, unreadable: Map<string, string>): readonly PolicyCase[] {
+  const name = basename(path)
+  try {
+    const read: PolicyCase = { name, history: readHistoryText(path + HISTORY), expected: readHistoryText(path + EXPECTED) }
+    checkCase(read)
+    return [read]
+  } catch (error) {
+    if (!(error instanceof PerdureError)) throw error
+    unreadable.set(name, error.message)
+    return []
+  }
+}
+
 const tellJson = {
   result: ({ name, passed, notifications, performed, differences }: PolicyCaseResult): void => {
     say(JSON.stringify({ event: 'case', name, passed, notifications, actions: performed.length, differences }))
   },
   missing: (name: string): void => {
     say(JSON.stringify({ event: 'case', name, passed: false, missing: name + EXPECTED }))
+  },
+  unreadable: (name: string, why: string): void => {
+    say(JSON.stringify({ event: 'case', name, passed: false, unreadable: why }))
   },
   coverage: (file: string, coverage: CoverageReport): void => {
     say(JSON.stringify({ event: 'coverage', file, ...coverage }))
@@ -120,6 +139,9 @@ const tellPeople = {
   },
   missing: (name: string): void => {
     say(`${styled('red', 'FAILED')} ${name}: there is no ${name}${EXPECTED}. Write it with --update, and read it.`)
+  },
+  unreadable: (name: string, why: string): void => {
+    say(`${styled('red', 'FAILED')} ${name}: ${why}`)
   },
   coverage: (file: string, { sections, branches, atoms, gaps }: CoverageReport, { gaps: wanted }: TestOptions): void => {
     const shares = [written(sections, 'sections'), written(branches, 'branches'), written(atoms, 'atoms')]

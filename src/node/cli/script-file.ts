@@ -66,14 +66,19 @@ export function includeFrom(folder: string): (path: string) => string | undefine
 
 export function readBytes(file: string, expected: string, most: number = MAX_SCRIPT_BYTES): Uint8Array {
   const path = resolve(file)
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = attempted(file, expected, () => statSync(path, { throwIfNoEntry: false }))
   if (found === undefined) throw usage(`There is no file ${file} (looked at ${path}). Expected ${expected}.`)
   if (!found.isFile()) throw usage(`${file} is no file (looked at ${path}). Expected ${expected}.`)
   if (found.size > most) {
     throw usage(`${file} has ${found.size} bytes, and at most ${most} are read. Expected ${expected}.`)
   }
+  return attempted(file, expected, () => readFileSync(path))
+}
+
+/** The file system may refuse at every step: no right to look into the folder, a path through a file, a name that is too long. */
+function attempted<T>(file: string, expected: string, read: () => T): T {
   try {
-    return readFileSync(path)
+    return read()
   } catch (error) {
     throw usage(`${file} cannot be read: ${(error as Error).message}. Expected ${expected}.`)
   }

@@ -10,10 +10,10 @@
  */
 import { PerdureError } from '../../errors.ts'
 import { AlphaCount } from '../alpha-count.ts'
-import { type EntityName, writtenName } from './entity.ts'
+import { type EntityKind, type EntityName, writtenName } from './entity.ts'
 import { ERROR_CODES, type NodeStatus, type Notification, type TaskStatus } from './notification.ts'
 import { GroupRow, type GroupState, NodeRow, type NodeState, type Row, TaskRow, type TaskState } from './rows.ts'
-import type { Topology } from './topology.ts'
+import type { ToolEntry, Topology } from './topology.ts'
 
 /** Entities that have ever been told of: twice what a script can declare, few enough to hold in memory. */
 export const MAX_NOTIFIED = 131_072
@@ -39,12 +39,15 @@ export class Database {
   readonly #watchdogs = new Map<number, TaskRow>()
   #next = 0
   #notified = 0
-  /** What stars range over, by kind; undefined after a change. */
-  #domains: { task?: readonly TaskRow[]; node?: readonly NodeRow[]; group?: readonly GroupRow[] } = {}
+  /** What stars range over where something of the kind is declared. */
+  readonly #declared: Readonly<Record<EntityKind, readonly Row[]>>
+  /** The same where nothing is: those ever notified; undefined after a change. */
+  #heard: Partial<Record<EntityKind, readonly Row[]>> = {}
 
   constructor(topology: Topology) {
     this.#topology = topology
     this.#declare()
+    this.#declared = this.#declaredRows()
   }
 
   task(number: number): TaskRow {
@@ -73,11 +76,12 @@ export class Database {
 
   /**
    * What a star ranges over (SPEC 11), by number: the declared entities of the kind, or, where the script declares none, those ever
-   * notified.
+   * notified. With the declared tasks go the numbers of watchdogs and blocks, which count as such (SPEC 8).
    */
   domain<K extends EntityName['kind']>(kind: K): readonly Extract<Row, { kind: K }>[] {
-    this.#domains[kind] ??= this.#domainOf(kind) as readonly never[]
-    return this.#domains[kind] as unknown as readonly Extract<Row, { kind: K }>[]
+    const declared = this.#declared[kind]
+    if (declared.length === 0) this.#heard[kind] ??= byNumber([...this.#rows(kind).values()].filter(({ notified }) => notified))
+    return (this.#heard[kind] ?? declared) as readonly Extract<Row, { kind: K }>[]
   }
 
   /** Steps 1 and 2 (SPEC 5.2). A notification that no row can take is refused: `PERDURE_E_USAGE`. */
@@ -117,9 +121,9 @@ export class Database {
     this.#loadRows(this.#tasks, state.tasks, (number) => this.task(number))
     this.#loadRows(this.#nodes, state.nodes, (number) => this.node(number))
     this.#loadRows(this.#groups, state.groups, (number) => this.group(number))
-    for (const [at, value] of state.variables.entries()) this.variables[at] = value
+    for (let at = 0; at < VARIABLES; at += 1) this.variables[at] = state.variables[at] ?? 0
     this.#next = state.next
-    this.#domains = {}
+    this.#heard = {}
   }
 
   /** A row that the state does not know is one that nobody has told of yet. */
@@ -128,12 +132,12 @@ export class Database {
     states: readonly S[],
     rowOf: (number: number) => { restore(state: S | undefined): void },
   ): void {
-    const told = new Set<number>()
     for (const state of states) {
       rowOf(state.number).restore(state)
-      told.add(state.number)
       if (state.notified) this.#notified += 1
     }
+    if (rows.size === states.length) return
+    const told = new Set(states.map(({ number }) => number))
     for (const row of rows.values()) if (!told.has(row.number)) row.restore(undefined)
   }
 
@@ -208,7 +212,7 @@ export class Database {
       this.#notified += 1
       row.notified = true
       row.known = true
-      this.#domains = {}
+      this.#heard = {}
     }
     if (row.kind !== 'task' || row.deadlockedWith.length === 0) return
     for (const number of row.deadlockedWith) {
@@ -232,21 +236,20 @@ export class Database {
     return kind === 'node' ? this.#nodes : this.#groups
   }
 
-  #domainOf(kind: EntityName['kind']): readonly Row[] {
-    const rows = [...this.#rows(kind).values()]
-    const { tasks, groups, roles } = this.#topology
-    const declared = {
-      task: () => tasks.map(({ number }) => number),
-      node: () => [...Object.keys(roles).map(Number), ...tasks.map(({ node }) => node)],
-      group: () => groups.map(({ number }) => number),
-    }[kind]()
-    const numbers = new Set(declared)
-    const inIt = numbers.size > 0 ? rows.filter(({ number }) => numbers.has(number)) : rows.filter(({ notified }) => notified)
-    return inIt.sort((a, b) => a.number - b.number)
+  #declaredRows(): Readonly<Record<EntityKind, readonly Row[]>> {
+    const { tasks, groups, roles, watchdogs } = this.#topology
+    const numbers: Readonly<Record<EntityKind, readonly number[]>> = {
+      task: tasks.length === 0 ? [] : [...tasks, ...watchdogs, ...taskTools(this.#topology)].map(({ number }) => number),
+      node: [...Object.keys(roles).map(Number), ...tasks.map(({ node }) => node)],
+      group: groups.map(({ number }) => number),
+    }
+    const rowsOf = (kind: EntityKind): readonly Row[] =>
+      byNumber([...new Set(numbers[kind])].map((number) => this.row({ kind, number })))
+    return { task: rowsOf('task'), node: rowsOf('node'), group: rowsOf('group') }
   }
 
   #declare(): void {
-    const { tasks, groups, roles, filters, watchdogs, tools } = this.#topology
+    const { tasks, groups, roles, filters, watchdogs } = this.#topology
     for (const { number, node } of tasks) {
       const [task, host] = [this.task(number).declare(), this.node(node).declare()]
       task.node = host
@@ -271,9 +274,17 @@ export class Database {
       watched.watched = [...watched.watched, { watchdog, dueUs: undefined }]
       this.#watchdogs.set(watchdog.number, watched)
     }
-    // SPEC 8: the numbers of blocks count as declared tasks.
-    for (const { tool, number } of tools) if (tool !== 'stabilizer' && tool !== 'barrier') this.task(number).declare()
+    for (const { number } of taskTools(this.#topology)) this.task(number).declare()
   }
+}
+
+/** SPEC 8: the numbers of blocks count as declared tasks; stabilizers and barriers have numbers of their own. */
+function taskTools({ tools }: Topology): readonly ToolEntry[] {
+  return tools.filter(({ tool }) => tool !== 'stabilizer' && tool !== 'barrier')
+}
+
+function byNumber(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((a, b) => a.number - b.number)
 }
 
 /** A heartbeat that was due and came in time is a success (SPEC 7.4); one that arms a watchdog was not due. */

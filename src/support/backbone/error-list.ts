@@ -26,6 +26,9 @@ export interface Tally {
 /** One tally as plain data. */
 export type TallyState = readonly [code: number, count: number, open: number, number: number, atUs: number]
 
+/** Of most entities most of the time. */
+const NONE: readonly TallyState[] = []
+
 export class ErrorList {
   #open = 0
   #count = 0
@@ -102,11 +105,12 @@ export class ErrorList {
   }
 
   snapshot(): readonly TallyState[] {
+    if (this.#count === 0) return NONE
     return this.#tallies.map(({ code, count, open, number, atUs }) => [code, count, open, number, atUs])
   }
 
   restore(state: readonly TallyState[]): void {
-    this.clear()
+    if (this.#count > 0) this.clear()
     for (const [code, count, open, number, atUs] of state) {
       this.#tallies.push({ code, count, open, number, atUs })
       this.#open += open

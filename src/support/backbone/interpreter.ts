@@ -248,6 +248,7 @@ export class Interpreter {
       if (!this.#surroundings.repetition.admit(address, target, this.#nowUs)) {
         this.#database.record(target, ERROR_CODES.RUNAWAY, this.#nowUs)
         this.#note(line, `${actionName(opcode)} of ${writtenName(target)} is repeated too often: the pass stops (RUNAWAY)`)
+        this.#surroundings.observer.stopped?.(address)
         return 'runaway'
       }
       this.#apply(opcode, target, { line, address, message, args, about })
@@ -298,7 +299,7 @@ export class Interpreter {
     const has = (row: Row): boolean => row.errors.find(code) !== undefined
     const found = this.#targets(instruction).filter((row) => has(row) || (row.kind === 'group' && row.members.some(has)))
     this.#checked = { kind: 'error', code, entities: found.map(nameOf) }
-    this.#stack.push(found.length > 0 ? 1 : 0)
+    this.#stack.push(this.#watched(instruction, found.length > 0 ? 1 : 0))
   }
 
   #put({ opcode, a, b, line, address }: Bound): 'pause' | 'done' {
@@ -336,7 +337,7 @@ export class Interpreter {
         this.#stack.push(this.#watched(instruction, variables[a] as number))
         return
       case OPCODES.SET:
-        variables[a] = this.#pop()
+        variables[a] = this.#watched(instruction, this.#pop())
         this.#last = { address, targets: [] }
         return
       case OPCODES.DEADLOCKED: {

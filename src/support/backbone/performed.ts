@@ -41,8 +41,10 @@ export interface Note {
 export interface Observer {
   /** A notification has been stored; `pass` if the program runs now. */
   stored?(notification: Notification, then: 'pass' | 'no pass'): void
-  /** The value that an instruction has put on the stack or has decided a jump with. */
+  /** The value that an instruction has put on the stack, has decided a jump with or has given a variable. */
   evaluated?(address: number, value: number): void
+  /** The pass ends with this instruction, which has been repeated too often (RUNAWAY). */
+  stopped?(address: number): void
   performed?(action: Performed): void
   noted?(note: Note): void
 }

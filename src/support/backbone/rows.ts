@@ -12,6 +12,9 @@ import { ErrorList, type TallyState } from './error-list.ts'
 import type { NodeStatus, TaskStatus } from './notification.ts'
 import type { WatchdogEntry } from './topology.ts'
 
+/** In the snapshots of most rows. */
+const NONE: readonly never[] = []
+
 export interface Watched {
   readonly watchdog: WatchdogEntry
   /** When the next heartbeat is due; undefined: disarmed. */
@@ -70,10 +73,6 @@ abstract class EntityRow implements EntityName {
     this.notified = state?.notified ?? false
     this.errors.restore(state?.errors ?? [])
   }
-
-  protected snapshotRow(): RowState {
-    return { number: this.number, known: this.known, notified: this.notified, errors: this.errors.snapshot() }
-  }
 }
 
 export class TaskRow extends EntityRow {
@@ -97,10 +96,16 @@ export class TaskRow extends EntityRow {
   }
 
   snapshot(): TaskState {
-    const { status, starts, restarts, phase, fired, deadlockedWith } = this
-    const due = this.watched.flatMap(({ watchdog, dueUs }) => (dueUs === undefined ? [] : [[watchdog.number, dueUs] as const]))
+    const { number, known, notified, status, starts, restarts, phase, fired } = this
+    const errors = this.errors.snapshot()
     const alpha = this.alpha.snapshot()
-    return { ...this.snapshotRow(), status, starts, restarts, phase, fired, alpha, due, deadlockedWith: [...deadlockedWith] }
+    const deadlockedWith = this.deadlockedWith.length === 0 ? NONE : [...this.deadlockedWith]
+    return { number, known, notified, errors, status, starts, restarts, phase, fired, alpha, due: this.#due(), deadlockedWith }
+  }
+
+  #due(): TaskState['due'] {
+    if (this.watched.length === 0) return NONE
+    return this.watched.flatMap(({ watchdog, dueUs }) => (dueUs === undefined ? [] : [[watchdog.number, dueUs] as const]))
   }
 
   /** Without a state: as it was before anybody told of it. */
@@ -111,8 +116,9 @@ export class TaskRow extends EntityRow {
     this.restarts = state?.restarts ?? 0
     this.phase = state?.phase ?? 0
     this.fired = state?.fired ?? false
-    this.alpha = new AlphaCount(this.alpha.filter, state?.alpha)
-    this.deadlockedWith = [...(state?.deadlockedWith ?? [])]
+    this.alpha.restore(state?.alpha)
+    const deadlockedWith = state?.deadlockedWith ?? NONE
+    if (this.deadlockedWith.length + deadlockedWith.length > 0) this.deadlockedWith = [...deadlockedWith]
     for (const watched of this.watched) {
       watched.dueUs = state?.due.find(([number]) => number === watched.watchdog.number)?.[1]
     }
@@ -129,8 +135,9 @@ export class NodeRow extends EntityRow {
   readonly tasks: TaskRow[] = []
 
   snapshot(): NodeState {
-    const { status, reboots, reintegrated } = this
-    return { ...this.snapshotRow(), status, reboots, reintegrated, alpha: this.alpha.snapshot() }
+    const { number, known, notified, status, reboots, reintegrated } = this
+    const errors = this.errors.snapshot()
+    return { number, known, notified, errors, status, reboots, reintegrated, alpha: this.alpha.snapshot() }
   }
 
   restore(state: NodeState | undefined): void {
@@ -138,7 +145,7 @@ export class NodeRow extends EntityRow {
     this.status = state?.status ?? 'up'
     this.reboots = state?.reboots ?? 0
     this.reintegrated = state?.reintegrated ?? false
-    this.alpha = new AlphaCount(this.alpha.filter, state?.alpha)
+    this.alpha.restore(state?.alpha)
   }
 }
 
@@ -148,7 +155,8 @@ export class GroupRow extends EntityRow {
   readonly members: TaskRow[] = []
 
   snapshot(): GroupState {
-    return this.snapshotRow()
+    const { number, known, notified } = this
+    return { number, known, notified, errors: this.errors.snapshot() }
   }
 
   restore(state: GroupState | undefined): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compile } from '../../../src/mechanisms/ariel/ariel.ts'
+import { check, compile } from '../../../src/mechanisms/ariel/ariel.ts'
 import type { Topology } from '../../../src/support/backbone/topology.ts'
 import { codes, found, guard, include, instructions } from './translate.ts'
 
@@ -14,15 +14,31 @@ describe('SPEC 3, statements', () => {
     ['decimal', '#define X 12', 12],
     ['hexadecimal', '#define X 0x1F', 31],
     ['negative', '#define X -4', -4],
+    ['a zero with a sign', '#define X (-0)', 0],
     ['in parentheses', '#define X (-(4))', -4],
     ['a name defined earlier', '#define Y 9\n#define X (Y)', 9],
     ['inside #ifndef guards', '#ifndef H\n#define H\n  # define X 3\n#endif', 3],
     ['before a comment', '#define X 7 /* seven */ // really', 7],
+    ['behind a byte order mark', '\uFEFF#define X 6\r\n', 6],
     ['after a comment of several lines', '/*\n#define X 1\n*/\n#define X 8', 8],
   ])('INCLUDE reads an integer: %s', (_, header, value) => {
     const script = 'INCLUDE "x.h" IF [ ERRN(T1) > {X} ] THEN STOP T1 FI'
     const compiled = compile(script, { include: () => header })
     expect(compiled.ok && compiled.rcode.code[2]).toEqual([26, 3, value])
+  })
+
+  test('A015: a definition beyond 32 bits is reported in its header, and not where it is used', () => {
+    const script = 'INCLUDE "x.h"\nNPROCS = {X} IF [ ERRN(T1) > {X} ] THEN SEND {Y} T{X} FI'
+    const findings = check(script, { include: () => '#define X 2147483648\n#define Y (-2147483648)\n' })
+    expect(findings).toMatchObject([{ code: 'A015', file: 'x.h', line: 1, column: 11 }])
+  })
+
+  test('A011: an include that throws because there is no such file; what else it throws is thrown', () => {
+    const failing = (code: string) => () => {
+      throw Object.assign(new Error(code), { code })
+    }
+    expect(found('INCLUDE "x.h"', { include: failing('ENOENT') })).toEqual(['A011 1:9'])
+    expect(() => found('INCLUDE "x.h"', { include: failing('EACCES') })).toThrow('EACCES')
   })
 
   test.each(['#define X "text"', '#define X(a) 3', '#define X 010', '#define X 1.5', 'int X = 3;', '#undef X'])(
@@ -198,6 +214,16 @@ describe('SPEC 3.1, tool blocks', () => {
     expect(tools).toMatchObject([
       { tool: 'n-version', number: 70, voting: 'median', variants: [{ number: 1, task: 50, timeoutUs: 40_000 }, {}, {}] },
     ])
+  })
+
+  test('a LOGICAL with the number of an N-version task, before or behind it, goes before the group of its versions', () => {
+    const logical = 'LOGICAL 9 = "mine" IS TASK 1 END\n'
+    const versions = [1, 2, 3].map((at) => `VERSION ${at} IS TASK ${at}`).join(' ')
+    const block = `N-VERSION TASK 9 ${versions} END N-VERSION\n`
+    for (const script of [logical + block, block + logical]) {
+      const compiled = compile(script)
+      expect(compiled.ok && compiled.topology.groups).toEqual([{ number: 9, name: 'mine', members: [1] }])
+    }
   })
 
   test('A031: an N-version task needs two versions', () => {

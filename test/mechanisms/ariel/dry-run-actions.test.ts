@@ -75,6 +75,11 @@ describe('SPEC 4.2, actions and how they are listed (SPEC 5.3, 11)', () => {
     expect(lines('T2')).toEqual([])
   })
 
+  test('action AND WARN: an action that hits no entity was done all the same', () => {
+    const listed = done('LET A = 3 AND WARN T2 LOG A AND WARN T3 PAUSE 2 AND WARN T2 CALL 3 AND WARN T3')
+    expect(listed).toEqual(['7 WARN T2', '7 LOG = 3', '7 WARN T3', '7 PAUSE = 2000', '7 WARN T2', '7 CALL = 3', '7 WARN T3'])
+  })
+
   test('action AND WARN tells which action hit what; a plain WARN tells of the notification; ERR of the error', () => {
     const told: unknown[] = []
     const script = 'IF [ FAULTY G1 ] THEN STOP TASK@1 AND WARN T8 (5, 6) WARN T8 WARN T8 ( ERR 50 G1 ) FI'

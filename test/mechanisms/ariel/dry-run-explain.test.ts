@@ -107,4 +107,34 @@ describe('SPEC 10, explain', () => {
     const history = Array.from({ length: 33 }, () => event('error T1 1 @1'))
     expect(whyNot(repeating, history, { line: 3 })).toMatchObject([{ because: 'stopped', line: 2 }])
   })
+
+  test('why not: an action whose branch was taken after the pass had been stopped, or that stopped it itself', () => {
+    const repeating = policyOf('IF [ FAULTY T1 ] THEN\n SEND 1 T9\n LOG 1 FI')
+    const history = Array.from({ length: 33 }, () => event('error T1 1 @1'))
+    expect(whyNot(repeating, history, { line: 3 })).toMatchObject([{ because: 'stopped', line: 1 }])
+    expect(whyNot(repeating, history, { line: 2 })).toMatchObject([{ because: 'stopped', line: 1 }])
+  })
+
+  test('why not: LET has acted when it gave its variable a value, though no dry run lists it', () => {
+    const setting = policyOf('IF [ FAULTY T1 ] THEN\n LET A = 7\n FI')
+    expect(whyNot(setting, ['error T1 1 @1', 'phase T2 1 @2'].map(event), { line: 2 })).toEqual([])
+    expect(whyNot(setting, ['error T2 1 @2'].map(event), { line: 2 })).toMatchObject([{ because: 'guard', line: 1 }])
+  })
+
+  test('why not: ERR asked for a record that is not there', () => {
+    const warning = policyOf('IF [ FAULTY T1 ] THEN\n ERR 5 T1 WARN T2\n WARN T3 ( ERR 5 T1 ) FI')
+    const history = ['error T1 4 @1', 'error T1 5 @2'].map(event)
+    for (const line of [2, 3]) expect(whyNot(warning, history, { line })).toMatchObject([{ at: 1, because: 'no such record' }])
+  })
+
+  test('why not: of two branches in one line it is asked about the one that was taken', () => {
+    const both = policyOf('IF [ FAULTY T1 ] THEN ERR 5 T1 WARN T2 ELSE ERR 5 T1 WARN T3 FI')
+    expect(whyNot(both, ['error T2 4 @1'].map(event), { line: 1 })).toMatchObject([{ because: 'no such record' }])
+  })
+
+  test('why not: the line of a section that is an action of another one does nothing itself', () => {
+    const nested = policyOf('IF [ FAULTY T1 ] THEN\n IF [ FAULTY T2 ] THEN\n  LOG 1\n FI FI')
+    expect(whyNot(nested, ['error T1 1 @1'].map(event), { line: 2 })).toEqual([])
+    expect(whyNot(nested, ['error T1 1 @1'].map(event), { line: 3 })).toMatchObject([{ because: 'guard', line: 2 }])
+  })
 })

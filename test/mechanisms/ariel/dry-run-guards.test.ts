@@ -226,6 +226,16 @@ describe('SPEC 2.1 and 11, stars', () => {
     expect(isTrue('FAULTY N*', ['error N4 1'], 'DEFINE 4 = ASSISTANT')).toBe(true)
   })
 
+  test('SPEC 8: the numbers of watchdogs and blocks count as declared tasks, those of stabilizers and barriers do not', () => {
+    const blocks = `TASK 1 = "a" IS NODE 0, TASKID 1 WATCHDOG 8 WATCHES TASK 1 HEARTBEATS EVERY 10 MS END WATCHDOG
+      RETRY-BLOCK TASK 9 ATTEMPTS 3 ACCEPTANCE TEST "a" END RETRY-BLOCK STABILIZER 5 COPIES 3 CYCLES 5 END STABILIZER`
+    expect(isTrue('FIRED T*', ['heartbeat T1 @0', 'phase T1 1 @10'], blocks)).toBe(true)
+    expect(isTrue('FAULTY T*', ['error T9 1'], blocks)).toBe(true)
+    expect(isTrue('FAULTY T*', ['error T5 1'], blocks)).toBe(false)
+    const watched = `${blocks} IF [ FIRED T* ] THEN CLEAR @1 WARN ~1 FI`
+    expect(actions(watched, ['heartbeat T1 @0', 'end @10'])).toEqual(['10 CLEAR T8', '10 WARN T1', '10 WARN T9'])
+  })
+
   test('in a script without declarations it ranges over those ever notified', () => {
     expect(isTrue('FAULTY T*', ['error T7 1'])).toBe(true)
     expect(isTrue('FAULTY N*', ['error N7 1'])).toBe(true)

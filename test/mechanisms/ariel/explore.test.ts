@@ -137,6 +137,17 @@ IF [ FAULTY T2 ] THEN RESTART T2 FI`
     expect(counting.lost.map(({ entity, history }) => [entity, history.length])).toEqual([['T2', 9]])
   })
 
+  test('states that only longer histories could tell apart are one too; then it does not say that longer histories lead nowhere', () => {
+    const script = `${PLANT} IF [ FAULTY * ] THEN RESTART @1 FI IF [ ERRN(T1) == 9 AND RUNNING T2 ] THEN STOP T2 FI`
+    const [short, deep] = [explore(script, { depth: 8 }), explore(script, { depth: 9 })]
+    expect([short.complete, short.lost.length, deep.complete, deep.lost.length]).toEqual(['depth', 0, 'depth', 1])
+    expect(explore(script, { depth: 12 })).toMatchObject({ complete: 'depth', lost: [{ entity: 'T2' }] })
+    const few = explore(script.replace('9', '2'), { depth: 9 })
+    expect(few).toMatchObject({ complete: 'exhausted', lost: [{ entity: 'T2' }] })
+    // With one more to come than matters everything is told apart that is ever told apart.
+    expect(explore(script.replace('9', '2'), { depth: 10 }).states).toBe(few.states)
+  })
+
   test('a policy without declarations is explored about those that it names', () => {
     const { persistent } = explore('IF [ FAULTY T7 ] THEN RESTART T7 ELIF [ FAULTY N2 ] THEN REBOOT N2 FI')
     expect(persistent.map(({ entity }) => entity)).toEqual(['T7', 'N2'])

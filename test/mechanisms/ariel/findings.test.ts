@@ -31,6 +31,7 @@ describe('SPEC 8, diagnostics', () => {
       'A020 5:8',
       'A005 6:1',
       'A021 7:6',
+      'A030 9:1',
       'A005 9:10',
     ])
   })
@@ -46,6 +47,15 @@ describe('SPEC 8, diagnostics', () => {
 
   test('A005 suggests the nearest keyword', () => {
     expect(check('IF [ FAULTY T1 ] THEN RESTRAT T1 FI')[0]?.message).toMatch(/^unknown word RESTRAT \(did you mean RESTART\?\)/)
+  })
+
+  test('A005 suggests a word rather than another spelling of it that is as near', () => {
+    expect(check('IF [ FAULTY T1 ] THEN REMOVE ERRORS T1 FI')[0]?.message).toMatch(/\(did you mean ERROR\?\)/)
+    expect(check('TASKZ 1')[0]?.message).toMatch(/\(did you mean TASK\?\)/)
+  })
+
+  test('A014 is reported at each range that does not fit', () => {
+    expect(found('TASK [1,2] IS MBOX [1,3], ALIAS [1,4]')).toEqual(['A014 1:20', 'A014 1:33'])
   })
 
   test('at the end of input the position is just after the last word', () => {
@@ -70,12 +80,91 @@ describe('SPEC 8, diagnostics', () => {
     expect(found('BARRIER 1 GROUP 2\nIF [ FAULTY T1 ] THEN STOP * FI')).toEqual(['A004 2:1', 'A021 2:28'])
   })
 
+  test('a forgotten END or FI has the place of its opener beside it, and costs no declaration after it', () => {
+    const watchdog = 'WATCHDOG 1 WATCHES TASK 2 HEARTBEATS EVERY 1 S'
+    for (const [opening, rest] of [
+      [watchdog, 'TASK 2 = "a" IS NODE 0, TASKID 1\nTASK [3,4] = "b" IS NODE x'],
+      [watchdog, 'TASK 2 IS MBOX 3, ALIAS 4\nLOGICAL 1 = "g" IS TASK x END'],
+      [watchdog, 'ALPHACOUNT 2 IS THRESHOLD = 1, FACTOR = 0.5 END\nTEIF_TIMEOUT = x'],
+      ['N-VERSION TASK 9 VERSION 1 IS TASK 1', 'GROUP 1 = "g" IS TASK 1 END\nNPROCS = x'],
+    ] as const) {
+      expect(check(`${opening}\n${rest}`), rest).toMatchObject([
+        { code: 'A004', line: 2, column: 1, related: [{ line: 1, column: 1 }] },
+        { code: 'A004', line: 3 },
+      ])
+    }
+    expect(check(' IF [ FAULTY T1 ] THEN STOP T1\nTASK 1 = "a" IS NODE 0, TASKID x')).toMatchObject([
+      { code: 'A004', line: 2, column: 1, related: [{ line: 1, column: 2 }] },
+      { code: 'A030', line: 2, column: 1 },
+      { code: 'A004', line: 2, column: 32 },
+    ])
+  })
+
+  test('A006: a block of which END is there and its name is not, at the end of input', () => {
+    const block = 'N-VERSION TASK 9 VERSION 1 IS TASK 1 VERSION 2 IS TASK 2 VERSION 3 IS TASK 3 END'
+    expect(check(block)).toMatchObject([{ code: 'A006', column: 81, related: [{ column: 1 }] }])
+  })
+
+  test('A006 holds for LOGICAL and ALPHACOUNT too, also inside a block', () => {
+    expect(check('LOGICAL 1 = "a" IS TASK 1')).toMatchObject([{ code: 'A006', column: 26, related: [{ column: 1 }] }])
+    expect(check('ALPHACOUNT 1 IS THRESHOLD = 1, FACTOR = 0.5')).toMatchObject([{ code: 'A006', column: 44 }])
+    expect(check('WATCHDOG 1 WATCHES TASK 2 ALPHACOUNT IS THRESHOLD = 1,')).toMatchObject([
+      { code: 'A006', column: 55, related: [{ column: 27 }, { column: 1 }] },
+    ])
+  })
+
+  test('at the end of input inside a block nothing else is said to be missing', () => {
+    for (const script of ['WATCHDOG', 'WATCHDOG 1 WATCHES', 'WATCHDOG 1 WATCHES TASK 2', 'LOGICAL 1 =', 'IF [', 'BARRIER 1']) {
+      expect(codes(script), script).toEqual(['A006'])
+    }
+  })
+
+  test('a filter of a watchdog that cannot be read costs itself only', () => {
+    const filter = 'ALPHACOUNT IS THRESHOLD = 1, FACTOR = 0.5, EVERY 4 END'
+    expect(found(`WATCHDOG 1 WATCHES TASK 2 ${filter}\nHEARTBEATS EVERY 1 S END WATCHDOG`)).toEqual(['A004 1:78'])
+    expect(found(`WATCHDOG 1 WATCHES TASK 2 ${filter} ALPHACOUNT\nHEARTBEATS EVERY 1 S END WATCHDOG`)).toEqual(['A004 1:78'])
+  })
+
+  test('what cannot be read, or has no good number, is not reported again where it is used', () => {
+    const used = 'IF [ FAULTY T1 AND FAULTY T2 AND FAULTY T3 ] THEN STOP T1 FI'
+    expect(found(`INCLUDE plant.h\n${used.replaceAll('T3', 'T{PUMP}')}`)).toEqual(['A005 1:9'])
+    expect(found(`TASK [1,3] = "a" IS NODE 0, TASKID [1,2]\n${used}`)).toEqual(['A014 1:36'])
+    expect(found(`TASK [1,3] = "a" IS NODE 0, TASKID [1,{X}]\n${used}`)).toEqual(['A010 1:39'])
+    expect(found(`TASK 1 = "a" IS NODE 0, TASKID 1\nTASK [1,3] = "a" IS NODE 0, TASKID [1,3]\n${used}`)).toEqual(['A012 2:7'])
+    expect(found(`TASK 1 = "a" IS NODE 0, TASKID 1\nTASK {X} = "a" IS NODE 0, TASKID 1\n${used}`)).toEqual(['A010 2:6'])
+  })
+
+  test('what a string or symbol that is not closed has swallowed is not reported as missing too', () => {
+    expect(found('TASK 1 = "a IS NODE 0, TASKID 1\nNPROCS = x')).toEqual(['A002 1:10', 'A004 2:10'])
+    expect(found('IF [ FAULTY T{FIVE] THEN STOP T1 FI')).toEqual(['A003 1:14'])
+    expect(found('"abc')).toEqual(['A002 1:1'])
+    expect(found('IF [ FAULTY T1 ] THEN LOG "a\nRESTRAT T1 FI')).toEqual(['A002 1:27', 'A005 2:1'])
+  })
+
   test('a block whose head cannot be read still has its clauses checked', () => {
     expect(found('WATCHDOG 1 WATCHS TASK 2\nHEARTBEATS EVERY 1\nON ERROR RESTAR\nEND WATCHDOG')).toEqual([
       'A005 1:12',
       'A004 3:1',
       'A005 3:10',
     ])
+  })
+
+  test('A030 holds for a statement that cannot be read too', () => {
+    expect(found('IF [ FAULTY T1 ] THEN STOP T1 FI\nNPROCS = x\nTASK 1 = y')).toEqual([
+      'A030 2:1',
+      'A004 2:10',
+      'A030 3:1',
+      'A004 3:10',
+    ])
+  })
+
+  test('A031 is reported beside a clause that cannot be read, unless it may be the missing one', () => {
+    expect(found('WATCHDOG 1 WATCHES TASK 2 ON ERROR RESTAR END WATCHDOG')).toEqual(['A031 1:1', 'A005 1:36'])
+    expect(found('WATCHDOG 1 WATCHES TASK 2 HEARTBEATS EVERY 5 END WATCHDOG')).toEqual(['A004 1:46'])
+    expect(found('WATCHDOG 1 WATCHES TASK 2 HARTBEATS EVERY 5 S END WATCHDOG')).toEqual(['A005 1:27'])
+    expect(found('RETRY-BLOCK TASK 1 ATTEMPTS x ACCEPTANCE "t" END RETRY-BLOCK')).toEqual(['A004 1:29', 'A004 1:42'])
+    expect(found('BARRIER 1 LOGICAL x END BARRIER')).toEqual(['A004 1:19'])
+    expect(found('N-VERSION TASK 9 VERSION 1 IS TASK x END N-VERSION')).toEqual(['A031 1:1', 'A004 1:36'])
   })
 
   test('a wrong name after END is reported at the name, and the block counts as closed', () => {
@@ -119,6 +208,25 @@ describe('SPEC 8, diagnostics', () => {
     const script =
       'TASK 1 = "a" IS NODE 0, TASKID 1\nRETRY-BLOCK TASK 2 ATTEMPTS 1 ACCEPTANCE TEST "t" END RETRY-BLOCK\nWATCHDOG 3 WATCHES TASK 1 HEARTBEATS EVERY 1 S END WATCHDOG'
     expect(codes(`${script} IF [ FAULTY T2 AND FIRED T3 ] THEN STOP T1 FI`)).toEqual([])
+  })
+
+  test('A013 holds for a group with the own number of a watchdog, which counts as a task only', () => {
+    const script =
+      'LOGICAL 1 = "g" IS TASK 1 END\nWATCHDOG 3 WATCHES TASK 1 HEARTBEATS EVERY 1 S END WATCHDOG\nIF [ FAULTY G3 ] THEN STOP T1 FI'
+    expect(found(script)).toEqual(['A013 3:14'])
+    expect(
+      codes(script.replace('WATCHDOG 3 WATCHES TASK 1 HEARTBEATS EVERY 1 S END WATCHDOG', 'BARRIER 3 GROUP 1 END BARRIER')),
+    ).toEqual([])
+  })
+
+  test('A023 is for places outside actions: where an action wants a number, a reference is an unexpected word', () => {
+    expect(found('IF [ FAULTY T1 AND ERRN(T1) > @1 ] THEN STOP T1 FI')).toEqual(['A023 1:31'])
+    expect(found('IF [ FAULTY T1 ] THEN CALL 3 (@1) SEND @1 T5 PAUSE ~1 REMOVE @1 T1 FROM ERRORLIST STOP T1 FI')).toEqual([
+      'A004 1:31',
+      'A004 1:40',
+      'A004 1:52',
+      'A004 1:62',
+    ])
   })
 
   test('A015: the number of an entity cannot be negative', () => {
@@ -190,5 +298,19 @@ describe('SPEC 8, diagnostics', () => {
     expect(codes(`IF [ ${'NOT '.repeat(50_000)}FAULTY T1 ] THEN STOP T1 FI`)).toContain('A004')
     expect(codes('IF [ FAULTY T1 ] THEN '.repeat(50_000))).toContain('A004')
     expect(codes(`IF [ FAULTY T1 ] THEN STOP T1 LET A = ${'-'.repeat(50_000)}1 FI`)).toContain('A004')
+  })
+
+  test('sections nested too deep are reported once, and what follows them is still read', () => {
+    const script = `${'IF [ FAULTY T1 ] THEN '.repeat(1000)}STOP T1${' FI'.repeat(1000)}\nNPROCS = 2`
+    expect(codes(script)).toEqual(['A004', 'A030'])
+  })
+
+  test('suggestions end where they would cost the square of the script', () => {
+    const symbols = Array.from({ length: 40_000 }, (_, at) => `#define NAME_${at} ${at}`).join('\n')
+    const uses = Array.from({ length: 2000 }, (_, at) => `CALL {NOME_${at}}`).join(' ')
+    const findings = check(`INCLUDE "s" IF [ FIRED T1 ] THEN ${uses} FI`, { include: () => symbols })
+    expect(findings.map(({ code }) => code)).toEqual(Array.from({ length: 2000 }, () => 'A010'))
+    expect(findings[0]?.message).toContain('did you mean NAME_0?')
+    expect(findings.at(-1)?.message).not.toContain('did you mean')
   })
 })
