@@ -9,6 +9,9 @@ const conditions = ['perdure-src', 'node', 'import', 'module', 'default']
  */
 const PURE = 'test/{contract,log,mechanisms,paper,sim,support,testing,types}/**/!(folder|isolation|mutants).test.ts'
 
+/** What `npm test` leaves to the longer checks: processes and disks that are hurt over and over, bugs that are planted and must be found. */
+const LONG = ['test/faults/**/*.test.ts', 'test/**/mutants.test.ts']
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -26,7 +29,8 @@ export default defineConfig({
     reporters: ['default', './test/reporter.ts'],
     // Projects begin in the order of their names: first what has processes of its own and takes long; the short ones fill up the end.
     projects: [
-      { extends: true, test: { name: 'processes', include: ['test/**/*.test.ts'], exclude: [PURE] } },
+      { extends: true, test: { name: 'processes', include: ['test/**/*.test.ts'], exclude: [PURE, ...LONG] } },
+      { extends: true, test: { name: 'long', include: LONG } },
       { extends: true, test: { name: 'pure', include: [PURE], isolate: false } },
     ],
   },

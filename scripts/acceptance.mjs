@@ -13,7 +13,7 @@
 const HEADINGS = ['id', 'demand', 'shown by', 'state']
 
 /** Evidence that takes longer than `npm test` and is only there after .ci/run. */
-const LONG = /^(bench|sim|ci): \S/
+const LONG = /^(bench|sim|ci): \S|^test\/faults\/|\/mutants\.test\.ts › /
 
 const TEST = /^\S+\.test\.ts › \S/
 
@@ -120,7 +120,7 @@ function rowProblems(row, results, scope) {
   if (row.state !== 'ok') return [...problems, `the state is "${row.state}", expected "ok" or "open: why"`]
   if (row.evidence.length === 0) problems.push('the state is ok, but nothing is named that shows it')
   for (const name of row.evidence) {
-    if (TEST.test(name) || (LONG.test(name) && scope === 'all')) problems.push(...evidenceProblems(name, results))
+    if (LONG.test(name) ? scope === 'all' : TEST.test(name)) problems.push(...evidenceProblems(name, results))
   }
   return problems
 }

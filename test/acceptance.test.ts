@@ -58,8 +58,14 @@ describe('a row of state ok', () => {
   })
 })
 
-describe('benches, simulation and CI checks', () => {
-  const rows = ['| 10.1 | seeds | sim: 1000 seeds | ok |', '| 10.2 | pack | ci: package | ok |', '| 10.3 | W1 | bench: W1 | ok |']
+describe('benches, simulation, CI checks and the longest tests', () => {
+  const rows = [
+    '| 10.1 | seeds | sim: 1000 seeds | ok |',
+    '| 10.2 | pack | ci: package | ok |',
+    '| 10.3 | W1 | bench: W1 | ok |',
+    '| 10.4 | kills | test/faults/kill.test.ts › over and over | ok |',
+    '| 10.5 | bugs | test/sim/mutants.test.ts › are caught | ok |',
+  ]
 
   test('are left aside in the scope of the tests', () => {
     expect(problemsOf(rows)).toEqual([])
@@ -69,6 +75,8 @@ describe('benches, simulation and CI checks', () => {
     expect(problemsOf(rows, 'all')).toEqual([
       'line 5: 10.1: "sim: 1000 seeds" failed',
       'line 6: 10.2: "ci: package" has no result: it does not exist or did not run',
+      'line 8: 10.4: test/faults/kill.test.ts does not exist or did not run ("over and over")',
+      'line 9: 10.5: test/sim/mutants.test.ts does not exist or did not run ("are caught")',
     ])
   })
 })

@@ -1,7 +1,8 @@
 /**
  * The last word of a test run: what passed, for `docs/acceptance.md`, and one plain line for people and machines.
  *
- * Boundary: it only reads what the runner reports. It is not a test and knows none.
+ * Boundary: it only reads what the runner reports. It is not a test and knows none. PERDURE_RESULTS_OF names the producer where that is
+ * not `npm test`.
  *
  * Invariants:
  *   R1  The line is the last thing the process prints, hence the `exit` event.
@@ -22,7 +23,7 @@ export default class ClosingLine implements Reporter {
     const count: Count = { passed: 0, failed: unhandledErrors.length, skipped: 0 }
     const results: Results = {}
     for (const module of modules) countModule(module, count, results)
-    writeResults('tests', results)
+    writeResults(process.env.PERDURE_RESULTS_OF ?? 'tests', results)
     process.once('exit', () => process.stdout.write(`${closingLine(count)}\n`))
   }
 }

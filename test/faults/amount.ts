@@ -1,5 +1,6 @@
 /**
- * How much of each family of faults is tried: a little in `npm test`, all of it in `npm run test:faults`.
+ * How much of each family of faults is tried: all of it in `npm run test:faults`, a little in the short version, as in
+ * `npx vitest run test/faults/kill`.
  *
  * PERDURE_FAULT_ROUNDS is the number of rounds of kill -9; the other families take their long version when it is set.
  */
@@ -9,13 +10,13 @@ const asked: string | undefined = process.env.PERDURE_FAULT_ROUNDS
 /** True in `npm run test:faults`. */
 export const LONG: boolean = asked !== undefined
 
-/** Rounds of kill -9: as many as asked for, ten in `npm test`. */
+/** Rounds of kill -9: as many as asked for, ten in the short version. */
 export const KILL_ROUNDS: number = asked === undefined ? 10 : positive(asked)
 
-/** Many times what `npm test` takes, for a machine that is busy with something else; the longest long version makes thousands of opens. */
+/** Many times what the short version takes, for a machine that is busy with something else; the longest long version makes thousands of opens. */
 export const LONG_TEST_MS: number = LONG ? 15 * 60_000 : 120_000
 
-/** The smaller number in `npm test`, the larger one in `npm run test:faults`. */
+/** The smaller number in the short version, the larger one in `npm run test:faults`. */
 export function amount(short: number, long: number): number {
   return LONG ? long : short
 }

@@ -3,7 +3,7 @@
  * killed, and the owner too. Each request is answered once, from a past that counts, and one order explains all answers.
  *
  * An account is a member, a payment a message from outside, and its second half a message between members. Answers are outputs.
- * PERDURE_FAULT_ROUNDS is three times the number of kills, in histories of five, with one protocol after the other; in `npm test` there
+ * PERDURE_FAULT_ROUNDS is three times the number of kills, in histories of five, with one protocol after the other; in the short version there
  * are 3, with `exact`.
  */
 import { writeFileSync } from 'node:fs'
@@ -172,7 +172,7 @@ async function playHistory(protocol: ProtocolName, kills: number, random: () => 
       .poll(() => bank.answered(), { interval: 20, timeout: 60_000 })
       .toBeGreaterThanOrEqual(before + ANSWERS_BETWEEN_KILLS)
   }
-  // The first three are those of `npm test`.
+  // The first three are those of the short version.
   for (let n = 0; n < kills; n += 1) {
     await more()
     const choice = n < 3 ? n : Math.floor(random() * 4)

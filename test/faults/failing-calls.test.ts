@@ -16,7 +16,7 @@ import { type Child, Children } from './children.ts'
 import { type Asked, judge } from './diaries.ts'
 import { copyFolder } from './stored-log.ts'
 
-/** In `npm test` one call in so many is let fail. */
+/** In the short version one call in so many is let fail. */
 const EVERY = LONG ? 1 : 23
 
 /** Kinds of calls that must be among those that failed. Which call has which number is a matter of time: the sample grows until they are. */

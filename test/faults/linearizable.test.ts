@@ -2,7 +2,7 @@
  * Black-box: several processes attached to one folder, some of them killed in the middle, the owner too; and what they say they
  * saw has an order that explains it.
  *
- * PERDURE_HISTORY_ROUNDS is the number of histories: 1 in `npm test`, 20 with all other faults.
+ * PERDURE_HISTORY_ROUNDS is the number of histories: 1 in the short version, 20 with all other faults.
  */
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -50,7 +50,7 @@ function snapshotsOf(files: Files): string[] {
   return [...files.content.keys()].filter((name) => name.startsWith('snap-')).sort()
 }
 
-/** In `npm test` every third byte has one bit turned, each another one; in the long version all bits are. */
+/** In the short version every third byte has one bit turned, each another one; in the long one all bits are. */
 const BITS = LONG ? [0, 1, 2, 3, 4, 5, 6, 7] : [0]
 const EVERY = LONG ? 1 : 3
 

@@ -17,7 +17,7 @@ const SHORT_STOP_MS = 1_000
 const LONGEST_SHORT_STOP_MS = 2_500
 const MOST_TRIES = 5
 
-/** In `npm test` as long as the fence takes; the long version is the laptop that sleeps for a minute. */
+/** In the short version as long as the fence takes; the long one is the laptop that sleeps for a minute. */
 const LONG_STOP_MS = LONG ? 60_000 : 7_500
 
 const STEP_MS = 40

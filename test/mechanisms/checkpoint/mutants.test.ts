@@ -1,6 +1,6 @@
 /**
  * The proof that the tests of checkpoint groups would notice: each bug that is planted in a copy of the source makes the tests named beside
- * it fail. In npm test one of them; all of them with PERDURE_MUTANTS. Bugs that the simulator finds are in `test/sim`.
+ * it fail. All of them with PERDURE_MUTANTS, else one. Bugs that the simulator finds are in `test/sim`.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
  * The proof that the tests of groups would notice: each bug that is planted in a copy of the source makes the tests named beside it
- * fail. In npm test one of them; all of them with PERDURE_MUTANTS.
+ * fail. All of them with PERDURE_MUTANTS, else one.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'

@@ -254,6 +254,8 @@ export class Incarnation implements ScopedObject {
       await this.#going()
       before = this.#out.delivered
       await this.#out.say('checkpoint.heard', [before])
+      // Thrown away meanwhile, it passes nothing any more.
+      this.#alive()
       upTo ||= this.#port.durablePosition
       const passed = this.#marks.passed(upTo)
       this.schedule()

@@ -315,6 +315,16 @@ describe('a rollback', () => {
     expect(service.said).toEqual([['send', 4, 2, 20, 'b', encode('new'), null]])
   })
 
+  test('ends a leave that is on its way, also where the object goes before it is known how far it is', async () => {
+    const { service } = await begin()
+    const settled = service.incarnation?.settle().catch((error: { code: unknown }) => error.code)
+    await turns()
+    expect(service.said).toEqual([['heard', 3, 10]])
+    await service.note(['halt'], ['rollback', { ...ROLLBACK, epoch: 4, index: 2, state: null }])
+    await service.answer('heard', true)
+    expect(await settled).toBe('PERDURE_E_REVOKED')
+  })
+
   test('in the middle of an operation calls nothing of the program', async () => {
     const { service } = await begin()
     let aborted = false

@@ -38,6 +38,7 @@ export class ScriptedService {
   #durable = 0
   #position = 100
   self: Self | undefined
+  incarnation: Incarnation | undefined
 
   constructor(
     factory: ObjectFactory,
@@ -108,6 +109,7 @@ export class ScriptedService {
       call: notHere,
     }
     this.self = self
+    this.incarnation = incarnation
     return self
   }
 }
