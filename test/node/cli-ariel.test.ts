@@ -98,7 +98,8 @@ bad.ariel:3:34: error A006: IF is not closed: expected FI before the end of inpu
     [['check'], /missing required argument/],
     [['check', 'nowhere.ariel'], /no file nowhere\.ariel.*Expected an ariel script/],
     [['check', '.'], /is no file/],
-    [['check', 'plant.ariel/x'], /plant\.ariel\/x cannot be read: ENOTDIR.*Expected an ariel script/],
+    // A path through a file: later versions of Node say that there is none.
+    [['check', 'plant.ariel/x'], /(plant\.ariel\/x cannot be read: ENOTDIR|no file plant\.ariel\/x).*Expected an ariel script/],
     [['check', 'x'.repeat(300)], /cannot be read: ENAMETOOLONG.*Expected an ariel script/],
     [['build', 'plant.ariel', '--emit', 'elf'], /Expected one of: json, binary, module, topology, glue/],
     [['build', 'plant.ariel', '-o', 'plant.ariel'], /is the script itself/],
