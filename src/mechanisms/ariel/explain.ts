@@ -7,6 +7,7 @@
  * Boundary: pure. It replays the history with an observer, which makes the interpreter ask every atom of every guard it comes to.
  */
 
+import { OUTPUTS } from '../../support/backbone/binding.ts'
 import { NO_VALUE } from '../../support/backbone/conditions.ts'
 import type { Database } from '../../support/backbone/database.ts'
 import { actionName } from '../../support/backbone/effects.ts'
@@ -135,15 +136,7 @@ export function deedsOn(rcode: RCode, line: number): readonly Deed[] {
 }
 
 /** Beside the actions on entities. */
-const DOING: ReadonlySet<number> = new Set([
-  OPCODES.CALL,
-  OPCODES.PAUSE,
-  OPCODES.LOGS,
-  OPCODES.LOGI,
-  OPCODES.LOGC,
-  OPCODES.LOGV,
-  OPCODES.SET,
-])
+const DOING: ReadonlySet<number> = new Set([...OUTPUTS, OPCODES.SET])
 
 function wasDone({ address }: Deed, { performed, values }: RecordedPass): boolean {
   return values.has(address) || performed.some((action) => action.address === address)

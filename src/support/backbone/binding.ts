@@ -69,7 +69,8 @@ export interface Bound {
 
 const NONE_FOUND: readonly Row[] = []
 
-const OUTPUTS: ReadonlySet<number> = new Set([
+/** Actions that go to no entity. */
+export const OUTPUTS: ReadonlySet<number> = new Set([
   OPCODES.CALL,
   OPCODES.PAUSE,
   OPCODES.LOGS,
