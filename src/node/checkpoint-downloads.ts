@@ -13,7 +13,17 @@ import { PerdureError } from '../errors.ts'
 const FOLDER = '../mechanisms/checkpoint/attached/'
 
 /** What stands on something comes after it. */
-const MODULES = ['known-edges', 'lives', 'wire', 'member-log', 'service-channel', 'service-link', 'stores', 'proxy']
+const MODULES = [
+  'proxy-refusals',
+  'known-edges',
+  'lives',
+  'wire',
+  'member-log',
+  'service-channel',
+  'service-link',
+  'stores',
+  'proxy',
+]
 
 export async function pythonProxy(): Promise<string> {
   // Not compiled, so it is only in the sources, which the package brings along.

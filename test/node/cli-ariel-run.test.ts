@@ -1,4 +1,5 @@
 /** A policy on the command line that is given notifications as they come (SPEC 8, 10; issue 6, point 4). */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Workshop } from './cli-driver.ts'
 
@@ -69,5 +70,34 @@ test('SIGHUP reads the policy again and keeps what it knows, one with errors is 
   run.tell(ERROR)
   await run.line(({ value }) => value === 21)
   run.signal('SIGTERM')
+  expect((await run.done()).code).toBe(0)
+})
+
+test('nothing comes after the end of a history: the command ends there, and its record is a history', async () => {
+  await using shop = workshop()
+  const run = shop.startReading('ariel', 'run', 'plant.ariel', '--record', 'night.jsonl')
+  run.tell(`{"kind":"end"}\n${ERROR}`)
+  expect(await run.done()).toMatchObject({ code: 0, stdout: '' })
+  expect(await shop.run('ariel', 'dry-run', 'plant.ariel', 'night.jsonl')).toMatchObject({ code: 0, stdout: '' })
+})
+
+test('r-code that could not run is refused when it is read again, and the policy stays', async () => {
+  await using shop = workshop()
+  shop.write('plant.ariel', 'IF [ FAULTY T5 ] THEN LET A = A + 1 LOG A FI\n')
+  for (const [form, file] of [
+    ['json', 'plant.json'],
+    ['topology', 'topology.json'],
+  ] as const)
+    await shop.run('ariel', 'build', 'plant.ariel', '--emit', form, '-o', file)
+  const run = shop.startReading('ariel', 'run', 'plant.json', '--topology', 'topology.json')
+  run.tell(ERROR)
+  await run.line(({ value }) => value === 1)
+  const rcode = JSON.parse(readFileSync(shop.path('plant.json'), 'utf8')) as { code: number[][] }
+  shop.write('plant.json', JSON.stringify({ ...rcode, code: rcode.code.slice(0, -1) }))
+  run.signal('SIGHUP')
+  await run.until(() => run.stderr.includes('The policy stays as it was.'), 'a refusal')
+  run.tell(ERROR)
+  await run.line(({ value }) => value === 2)
+  run.hangUp()
   expect((await run.done()).code).toBe(0)
 })

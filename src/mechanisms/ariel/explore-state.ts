@@ -6,8 +6,8 @@
  * apart, and states with one key have the same future.
  *
  * Boundary: pure, over r-code. For the notifications of an exploration: error, ok, up and down, in steps of at least `LEAST_STEP_US`.
- *   K1  Equal keys: whatever is notified next (with no more errors than were said), the same actions are performed and the keys are equal again; only what LOG writes of a
- *       variable that no guard asks for may differ.
+ *   K1  Equal keys: whatever is notified next, with no more errors than were said, the same actions are performed and the keys are equal
+ *       again; only what LOG writes of a variable that no guard asks for may differ.
  */
 import type { AlphaCount } from '../../support/alpha-count.ts'
 import type { Database } from '../../support/backbone/database.ts'

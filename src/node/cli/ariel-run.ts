@@ -86,6 +86,8 @@ class Player {
   readonly #start = performance.now()
   readonly #interrupted = new AbortController()
   #line = 0
+  /** Of a history nothing comes after its `end`. */
+  #ended = false
   #timer: NodeJS.Timeout | undefined
   /** Whoever waits for time to pass. */
   #passed: () => void = () => undefined
@@ -107,24 +109,30 @@ class Player {
     remark('The policy was read again.')
   }
 
-  /** To the end of the input, or until this process is asked to end; a PAUSE that lasts then is waited for. */
+  /** To the end of the input, or of the history in it, or until this process is asked to end; a PAUSE that lasts then is waited for. */
   async play(input: Readable): Promise<void> {
     const interrupt = () => this.#interrupted.abort()
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
     try {
       for await (const lines of linesOf(input, this.#interrupted.signal)) {
-        for (const line of lines) {
-          if (this.#live.waiting >= MAX_WAITING) await this.#until(() => this.#live.waiting < MAX_WAITING)
-          this.#take(line)
-        }
+        await this.#takeAll(lines)
+        if (this.#ended) break
         this.#advance()
         if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
       }
-      this.#queue({ kind: 'end', atUs: this.#live.arrival(this.#nowUs()) })
+      if (!this.#ended) this.#queue({ kind: 'end', atUs: this.#live.arrival(this.#nowUs()) })
       await this.#until(() => this.#live.isIdle)
     } finally {
       clearTimeout(this.#timer)
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    }
+  }
+
+  async #takeAll(lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      if (this.#live.waiting >= MAX_WAITING) await this.#until(() => this.#live.waiting < MAX_WAITING)
+      this.#take(line)
+      if (this.#ended) return
     }
   }
 
@@ -143,6 +151,7 @@ class Player {
   #queue(event: HistoryEvent): void {
     this.#keep(event)
     this.#live.take(event)
+    this.#ended = event.kind === 'end'
   }
 
   /** Does what is due, and comes back when more is. */

@@ -13,9 +13,9 @@
 import { PerdureError } from '../../../errors.ts'
 import { copyValue } from '../../../log/codec/codec.ts'
 import type { Site } from '../../../log/site.ts'
-import { hasMethods, misused } from './lives.ts'
 import { attach, type Member } from './proxy.ts'
 import type { ProxyEvent, Recoverable, Self, Store, Transport } from './proxy-parts.ts'
+import { hasMethods, misused } from './proxy-refusals.ts'
 import { readWire } from './wire.ts'
 
 export interface AttachedGroupOptions {

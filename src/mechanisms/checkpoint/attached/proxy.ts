@@ -5,7 +5,8 @@
  *     const member = await attach({ service: httpService(url), context: 'bank', name: 'a', store: await folderStore('./a'), transport,
  *       object: (self) => ({ save, restore, receive(message, from) { … self.send('b', reply) } }) })
  *
- * Boundary: stands alone with the files it imports, and `GET /checkpoint/proxy.mjs` hands them out as one; service, transport, store and timers are handed in. Payloads and states are JSON.
+ * Boundary: stands alone with the files it imports, and `GET /checkpoint/proxy.mjs` hands them out as one. Service, transport, store and
+ * timers are handed in. Payloads and states are JSON.
  *   A1  A message is stored before it is delivered; messages are delivered one at a time, in the order in which they came.
  *   A2  A checkpoint is stored before anything carries its index; sends wait in between. Saving happens only between two deliveries.
  *   A3  Only what brings a new dependency after something was sent in this interval is asked for (skip rules S1 and S2 of `exact`).
@@ -19,26 +20,11 @@
  */
 
 import { KnownEdges, tellable } from './known-edges.ts'
-import {
-  checkedObject,
-  checkOptions,
-  checkRoom,
-  heardWhile,
-  InTurn,
-  type Life,
-  lifeOf,
-  misused,
-  type Request,
-  refused,
-  revoked,
-  type Signal,
-  shared,
-  signal,
-  wedged,
-} from './lives.ts'
+import { heardWhile, InTurn, type Life, lifeOf, type Request, type Signal, shared, signal } from './lives.ts'
 import { type Entry, MemberLog } from './member-log.ts'
 import type { Answer, Attach, Check, Decision, Grant, Names, Of, Order, Report } from './protocol.ts'
 import type { AttachOptions, Receipt, Recoverable, Self, Token, Wire } from './proxy-parts.ts'
+import { checkedObject, checkOptions, checkRoom, misused, refused, revoked, wedged } from './proxy-refusals.ts'
 import { randomBoot, systemTimers } from './service-channel.ts'
 import { ServiceLink, WAIT_MS } from './service-link.ts'
 import { memoryStore } from './stores.ts'

@@ -3,8 +3,9 @@
  *
  * Boundary: part of the downloaded proxy, so it stands alone; the file system is loaded only by whoever asks for a folder.
  */
-import { refused } from './lives.ts'
+
 import type { Store, StoreRecord } from './proxy-parts.ts'
+import { refused } from './proxy-refusals.ts'
 
 /** Survives the object, not the process. */
 export function memoryStore(): Store {

@@ -4,8 +4,8 @@
  * Boundary: pure; part of the downloaded proxy.
  */
 import { MAX_ATTACHED } from './known-edges.ts'
-import { misused } from './lives.ts'
 import type { Token, Wire } from './proxy-parts.ts'
+import { misused } from './proxy-refusals.ts'
 
 /** Members of a group, of each of which a message may depend on edges it does not carry. */
 const MAX_NEEDS = 256
